@@ -1,0 +1,39 @@
+# Every target works from a fresh clone: scripts/uv fetches uv when it is missing, uv makes the environment from uv.lock.
+# Extra arguments: make demo ARGS="--port 9000", make test ARGS="-k undo".
+
+UV := ./scripts/uv
+
+.PHONY: help demo test check fmt browser bench vendor clean
+
+help:  ## say what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo:  ## try it: rehearsal servers, dashboard and worker, with made-up people
+	$(UV) run manage.py demo $(ARGS)
+
+test:  ## run the tests; those in a browser are skipped where there is no Chromium
+	$(UV) run pytest $(ARGS)
+
+check:  ## format, lint, types, layers, dependencies, migrations, locks; changes nothing
+	@./scripts/check
+
+fmt:  ## put code and templates into shape
+	$(UV) run ruff check --fix-only .
+	$(UV) run ruff format .
+	@# djade ends with 1 when it changed something.
+	find templates -name '*.html' -exec $(UV) run djade --target-version 6.1 {} + || true
+	$(UV) run djangofmt --quiet templates
+
+browser:  ## run the browser tests, which need a Chromium
+	ROSTER_BROWSER_REQUIRED=1 $(UV) run pytest -m browser $(ARGS)
+
+bench:  ## measure the pages and the jobs
+	$(UV) run python -m bench $(ARGS)
+
+vendor:  ## renew static/vendor/ after a change of package.json (needs node)
+	npm ci
+	$(UV) run scripts/vendor.py
+
+clean:  ## remove what can be made again; var/ with its database stays
+	rm -rf .venv .uv node_modules staticfiles .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
