@@ -1,0 +1,143 @@
+"""A clear page for everything that can go wrong, each with a way on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from authlib.integrations.base_client import OAuthError
+from authlib.integrations.base_client.errors import MismatchingStateError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django_htmx.http import HttpResponseClientRedirect
+
+from memberships.providers.errors import Disconnected, RateLimited, Refused, Unavailable
+from memberships.services.connections import NotAllowed, NotServed
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What a person reads: a heading, what it means, and the way on."""
+
+    status: int
+    heading: str
+    text: str
+    link: str = "Try again"
+    address: str = ""
+    names: tuple[str, ...] = field(default=())
+
+
+_SIGN_IN = "/login/start/"
+
+
+def _describe(error: Exception) -> Problem:
+    match error:
+        case NotAllowed(organization=organization, permission=permission, managers=managers):
+            return Problem(
+                403,
+                f"You need the {permission} permission",
+                f"Roster changes other people's memberships, so only people who have the {permission} permission in "
+                f"{organization} can use it. Someone who can manage {organization} can give it to you, in Close or here.",
+                "Sign in as someone else, or to another organization",
+                "/login/",
+                managers,
+            )
+        case NotServed():
+            return Problem(
+                403,
+                "This Roster is for other organizations",
+                "The organization you chose is not one of those this installation was set up for. Choose another one "
+                "when Close asks, or ask whoever runs this Roster to add it.",
+                "Sign in to another organization",
+                "/login/",
+            )
+        case Disconnected():
+            return Problem(
+                401,
+                "Sign in again",
+                "Close no longer accepts your sign-in: it was revoked, or has ended. Jobs of yours that were running "
+                "are paused, and go on after you sign in.",
+                "Sign in with Close",
+                _SIGN_IN,
+            )
+        case MismatchingStateError():
+            return Problem(
+                400,
+                "That sign-in can't be used",
+                "It was started in another browser or window, is too old, or was used before. Nothing was signed in.",
+                "Start again",
+                _SIGN_IN,
+            )
+        case OAuthError(error="access_denied"):
+            return Problem(
+                403,
+                "You chose not to sign in",
+                "Close was not connected, and nothing was read or changed. You can sign in whenever you like.",
+                "Sign in with Close",
+                _SIGN_IN,
+            )
+        case OAuthError(error="invalid_grant"):
+            return Problem(
+                400,
+                "That sign-in took too long",
+                "Close's confirmation has expired or was used before. Start again; it only takes a moment.",
+                "Start again",
+                _SIGN_IN,
+            )
+        case OAuthError(error="invalid_client" | "unauthorized_client"):
+            return Problem(
+                502,
+                "Close doesn't know this Roster",
+                "Close refuses the client id or secret this installation uses. Whoever runs it has to correct "
+                "CLOSE_CLIENT_ID and CLOSE_CLIENT_SECRET.",
+                "Try again",
+                _SIGN_IN,
+            )
+        case RateLimited(retry_after_s=wait_s):
+            return Problem(
+                503, "Close asks us to slow down", f"Try again in {max(1, round(wait_s))} s. Nothing was changed."
+            )
+        case Refused() | Unavailable():
+            return Problem(502, "Close can't be reached just now", f"{error} Nothing was changed.")
+        case _:
+            return Problem(
+                502, "Close's answer to the sign-in can't be used", "Nothing was signed in.", "Start again", _SIGN_IN
+            )
+
+
+def page(request: Any, error: Exception) -> HttpResponse:
+    problem = _describe(error)
+    if getattr(request, "htmx", False):
+        # A fragment's place is no place for this: the whole page shows it.
+        return HttpResponseClientRedirect(request.htmx.current_url or "/")
+    return render(
+        request,
+        "problem.html",
+        {"problem": problem, "address": problem.address or request.path},
+        status=problem.status,
+    )
+
+
+def _plain(status: int, heading: str, text: str, link: str = "Go to the members") -> Any:
+    problem = Problem(status, heading, text, link)
+
+    def view(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+        return render(request, "problem.html", {"problem": problem, "address": "/members/"}, status=status)
+
+    return view
+
+
+bad_request = _plain(400, "That request makes no sense", "Something in it is malformed. Nothing was changed.")
+denied = _plain(403, "That is not allowed", "Nothing was changed.")
+not_found = _plain(
+    404, "Nothing is here", "The address is wrong, or what was here belongs to another organization or is gone."
+)
+server_error = _plain(
+    500, "Something went wrong on our side", "It has been noted. What a job already did is on its receipt."
+)
+csrf_failed = _plain(
+    403,
+    "That form has expired",
+    "It was opened before you last signed in, or cookies are blocked. Nothing was sent. Go back, reload the page and "
+    "send it again.",
+)

@@ -1,0 +1,33 @@
+"""`manage.py serve`: the dashboard's web server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandParser
+from granian import Granian
+from granian.constants import Interfaces
+
+from dashboard import processes
+
+
+class Command(BaseCommand):
+    help = "Serve the dashboard until interrupted."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1")
+        parser.add_argument("--port", type=int, default=8000)
+        parser.add_argument("--with-worker", action="store_true", help="start one worker process beside it")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        with processes.beside([["worker"]] if options["with_worker"] else []):
+            Granian(
+                "dashboard.wsgi:application",
+                address=options["host"],
+                port=options["port"],
+                interface=Interfaces.WSGI,
+                blocking_threads=8,
+                websockets=False,
+                log_access=settings.DEBUG and options["verbosity"] > 1,
+            ).serve()

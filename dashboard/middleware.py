@@ -1,0 +1,64 @@
+"""What every request passes: whom to believe about its address, and a page for every way it can fail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from ipaddress import ip_address, ip_network
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+from memberships.providers.errors import ProviderError
+from memberships.services.connections import NotAllowed, NotServed
+
+from . import errors
+
+type Handler = Callable[[HttpRequest], HttpResponse]
+
+
+class TrustedProxies:
+    """Believes X-Forwarded-Proto and -For only from the proxies in TRUSTED_PROXIES; drops them otherwise."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+        self.trusted = [ip_network(proxy, strict=False) for proxy in settings.TRUSTED_PROXIES]
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        meta = request.META
+        proto = meta.pop("HTTP_X_FORWARDED_PROTO", "")
+        forwarded = meta.pop("HTTP_X_FORWARDED_FOR", "")
+        meta.pop("HTTP_X_FORWARDED_HOST", None)
+        if self._is_trusted(meta.get("REMOTE_ADDR", "")):
+            if proto in ("http", "https"):
+                meta["wsgi.url_scheme"] = proto
+                request.environ["wsgi.url_scheme"] = proto  # type: ignore[attr-defined]
+            # The right-most address that is not one of our proxies: what stands before it anybody can write.
+            for hop in reversed([part.strip() for part in forwarded.split(",") if part.strip()]):
+                meta["REMOTE_ADDR"] = hop
+                if not self._is_trusted(hop):
+                    break
+        return self.get_response(request)
+
+    def _is_trusted(self, address: str) -> bool:
+        try:
+            return any(ip_address(address) in network for network in self.trusted)
+        except ValueError:
+            return False
+
+
+class FailurePages:
+    """Turns what services raise into a page with a way on; nothing signed in is ever cached."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+    def process_exception(self, request: Any, exception: Exception) -> HttpResponse | None:
+        if isinstance(exception, ProviderError | NotAllowed | NotServed):
+            return errors.page(request, exception)
+        return None

@@ -1,0 +1,97 @@
+"""Sign in with Close: OAuth authorization code, one consent for one organization."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import requests
+from authlib.integrations.base_client import OAuthError
+from authlib.integrations.django_client import DjangoOAuth2App, OAuth
+from django.conf import settings
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_GET, require_POST
+
+from memberships.providers import http
+from memberships.providers.errors import Unavailable
+from memberships.services import connections, jobs, oauth
+from memberships.views.access import signed_in
+
+from . import errors
+
+_CALL_S = 15.0
+
+
+class _App(DjangoOAuth2App):
+    client_cls = oauth.TokenSession
+
+
+@cache
+def _close() -> Any:
+    registry = OAuth()
+    registry.oauth2_client_cls = _App
+    return registry.register(
+        "close",
+        client_id=settings.CLOSE_CLIENT_ID,
+        client_secret=settings.CLOSE_CLIENT_SECRET,
+        authorize_url=settings.CLOSE_APP_URL + oauth.AUTHORIZE_PATH,
+        access_token_url=settings.CLOSE_API_URL + oauth.TOKEN_PATH,
+        client_kwargs={"code_challenge_method": "S256"} if settings.CLOSE_PKCE else {},
+    )
+
+
+@require_GET
+def login(request: Any) -> HttpResponse:
+    return render(request, "login.html", {"already": signed_in(request)})
+
+
+@require_GET
+def start(request: Any) -> HttpResponse:
+    """Off to Close's consent page. A link, not a form: form-action would block the way there."""
+    answer: HttpResponse = _close().authorize_redirect(request, _callback_address(request))
+    return answer
+
+
+@require_GET
+def callback(request: Any) -> HttpResponse:
+    """Back from Close: exchange the code, check the person's permission, and begin a new session."""
+    try:
+        with http.deadline(_CALL_S):
+            token = _close().authorize_access_token(request)
+    except OAuthError as error:
+        return errors.page(request, error)
+    except (requests.RequestException, OSError, ValueError):
+        return errors.page(request, Unavailable("Close's sign-in service did not give a usable answer."))
+    connection = connections.sign_in(token)
+    _begin(request, connection.pk)
+    connections.remember(request.session.session_key, connection)
+    jobs.resume(connection)
+    wanted = request.session.pop("next", "")
+    safe = url_has_allowed_host_and_scheme(wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure())
+    return redirect(wanted if safe else "members")
+
+
+@require_POST
+def logout(request: Any) -> HttpResponse:
+    if request.session.session_key:
+        connections.sign_out(request.session.session_key)
+    request.session.flush()
+    return redirect("login")
+
+
+def _begin(request: Any, connection_pk: int) -> None:
+    """A new session id at every sign-in; what this browser was signed in to before comes along."""
+    before = signed_in(request)
+    request.session.cycle_key()
+    request.session["connection"] = connection_pk
+    request.session.save()
+    for connection in before:
+        connections.remember(request.session.session_key, connection)
+
+
+def _callback_address(request: Any) -> str:
+    path = reverse("callback")
+    return settings.PUBLIC_URL + path if settings.PUBLIC_URL else request.build_absolute_uri(path)

@@ -1,0 +1,106 @@
+"""The people of one organization, as a provider reports them."""
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+type Value = str | bool | None
+"""What a membership field holds."""
+
+ROLE = "role"
+"""The field every provider has: the id of the member's role."""
+
+
+class Status(StrEnum):
+    ACTIVE = "active"
+    INACTIVE = "inactive"
+    PENDING = "pending"
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """`permissions` is an open set of the provider's own names."""
+
+    id: str
+    name: str
+    permissions: frozenset[str]
+    can_manage: bool
+    editable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One membership. `can_manage` is what the provider grants now, whatever the role is called.
+
+    `settings` are the fields we may write, by our names; `more` is all the rest, shown and never sent back.
+    """
+
+    id: str
+    user_id: str
+    email: str
+    first_name: str
+    last_name: str
+    role_id: str
+    status: Status
+    can_manage: bool = False
+    settings: Mapping[str, Value] = field(default_factory=dict)
+    more: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return f"{self.first_name} {self.last_name}".strip()
+
+    @property
+    def active(self) -> bool:
+        return self.status is Status.ACTIVE
+
+    def value(self, field: str) -> Value:
+        return self.role_id if field == ROLE else self.settings.get(field)
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """Everyone in one organization, active or not, by membership id, as of `read_at`: when the read began."""
+
+    organization_id: str
+    organization_name: str
+    members: Mapping[str, Member]
+    read_at: datetime
+
+    def managers(self) -> set[str]:
+        return {m.id for m in self.members.values() if m.active and m.can_manage}
+
+    def active_count(self) -> int:
+        return sum(m.active for m in self.members.values())
+
+    def by_email(self) -> dict[str, Member]:
+        """One member per address; where an address has several memberships the active one counts."""
+        found: dict[str, Member] = {}
+        for member in self.members.values():
+            if member.email and (member.email not in found or member.active):
+                found[member.email] = member
+        return found
+
+    def of_user(self, user_id: str) -> Member | None:
+        mine = [m for m in self.members.values() if m.user_id == user_id]
+        return next((m for m in mine if m.active), mine[0] if mine else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """The person whose credentials are used, and what they may do in this organization."""
+
+    user_id: str
+    name: str
+    email: str
+    organization_id: str
+    organization_name: str
+    can_manage: bool
+
+
+def searchable(text: str) -> str:
+    """Fold case and accents away, so that "jose" finds "José"."""
+    decomposed = unicodedata.normalize("NFKD", text)
+    return "".join(c for c in decomposed if not unicodedata.combining(c)).casefold()

@@ -1,0 +1,61 @@
+"""What a role may do, in words. The names are an open set: an unknown one is shown as it is."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from .people import Role
+
+# "Manage Organization" and "Manage Team Phone Numbers" are Close's own labels; the others follow from the names.
+# https://developer.close.com/api/resources/roles
+_LABELS = {
+    "bulk_delete": "delete in bulk",
+    "bulk_edit": "edit in bulk",
+    "bulk_email": "send bulk email",
+    "bulk_import": "import in bulk",
+    "bulk_sequence_subscriptions": "enroll contacts in workflows in bulk",
+    "call_coach_barge": "join other people's calls",
+    "call_coach_listen": "listen to other people's calls",
+    "calling": "make and take calls",
+    "delete_leads": "delete leads",
+    "delete_own_activities": "delete their own activities",
+    "delete_own_opportunities": "delete their own opportunities",
+    "delete_own_tasks": "delete their own tasks",
+    "export": "export data",
+    "manage_customizations": "manage custom fields, statuses and other customizations",
+    "manage_email_sequences": "manage workflows",
+    "manage_group_numbers": "manage team phone numbers",
+    "manage_organization": "manage the organization: people, roles, groups and billing",
+    "manage_others_activities": "manage other people's activities",
+    "manage_others_opportunities": "manage other people's opportunities",
+    "manage_others_tasks": "manage other people's tasks",
+    "manage_team_email_templates": "manage team email templates",
+    "manage_team_smart_views": "manage team smart views",
+    "merge_leads": "merge leads",
+    "view_all_leads": "see all leads",
+}
+
+
+def label(permission: str) -> str:
+    return _LABELS.get(permission, permission)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    gained: tuple[str, ...]
+    lost: tuple[str, ...]
+
+
+def difference(before: Role | None, after: Role | None) -> Difference:
+    """Permissions won and lost by moving from one role to another, as labels in alphabetical order."""
+    old = before.permissions if before else frozenset()
+    new = after.permissions if after else frozenset()
+    return Difference(gained=_labels(new - old), lost=_labels(old - new))
+
+
+def _labels(permissions: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(label(p) for p in permissions))
+
+
+def summary(role: Role) -> tuple[str, ...]:
+    """Everything a role may do, as labels in alphabetical order."""
+    return _labels(role.permissions)

@@ -1,0 +1,140 @@
+"""A plan: per person what would change, what is already so, and what can't be done and why. Nothing here sends."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from .addresses import Entry
+from .people import ROLE, Member, Role, Roster, Status, Value
+
+
+class Action(StrEnum):
+    CHANGE = "change"
+    INVITE = "invite"
+    REACTIVATE = "reactivate"
+    DEACTIVATE = "deactivate"
+
+
+class Verdict(StrEnum):
+    WILL = "will"
+    ALREADY = "already"
+    BLOCKED = "blocked"
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    field: str
+    before: Value
+    after: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One person, or one pasted text that is nobody. `member_id` is empty for someone the provider doesn't know.
+
+    `email` identifies people who are invited; `name` is a copy for reading. `reason` explains ALREADY and BLOCKED,
+    and may say of WILL what else is good to know.
+    """
+
+    action: Action
+    verdict: Verdict
+    member_id: str = ""
+    email: str = ""
+    name: str = ""
+    edits: tuple[Edit, ...] = ()
+    reason: str = ""
+
+    @property
+    def wanted(self) -> dict[str, Value]:
+        return {edit.field: edit.after for edit in self.edits}
+
+    def blocked(self, reason: str) -> "Row":
+        return replace(self, verdict=Verdict.BLOCKED, reason=reason)
+
+
+def changes(members: Iterable[Member], wanted: Mapping[str, Value]) -> list[Row]:
+    """Give each member the wanted values, each person once however often they are named."""
+    rows: dict[str, Row] = {}
+    for member in members:
+        edits = tuple(
+            Edit(field, member.value(field), after)
+            for field, after in wanted.items()
+            if member.value(field) != after
+        )
+        row = Row(Action.CHANGE, Verdict.WILL, member.id, member.email, member.name, edits)
+        if not edits:
+            row = replace(row, verdict=Verdict.ALREADY, reason="Already so: nothing is sent.")
+        elif member.status is Status.INACTIVE:
+            row = row.blocked("Inactive: reactivate them first.")
+        rows[member.id] = row
+    return list(rows.values())
+
+
+def invitations(entries: Iterable[Entry], role: Role, roster: Roster, roles: Mapping[str, Role]) -> list[Row]:
+    """Invite everyone in `entries` with one role; people who left come back, the rest is said per entry."""
+    members = roster.by_email()
+    first_line: dict[str, int] = {}
+    rows: list[Row] = []
+    for entry in entries:
+        member = members.get(entry.email)
+        row = Row(Action.INVITE, Verdict.WILL, email=entry.email, name=entry.name, edits=(Edit(ROLE, None, role.id),))
+        if member:
+            name = member.name or entry.name
+            row = replace(
+                row, action=Action.REACTIVATE, member_id=member.id, name=name, edits=(Edit(ROLE, member.role_id, role.id),)
+            )
+        if not entry.email:
+            row = replace(row, name=entry.text).blocked(f"Not an e-mail address (line {entry.line}).")
+        elif entry.email in first_line:
+            row = row.blocked(f"Duplicate: already on line {first_line[entry.email]}.")
+        elif member and member.status is not Status.INACTIVE:
+            held = roles[member.role_id].name if member.role_id in roles else member.role_id
+            row = replace(row, verdict=Verdict.ALREADY, reason=f"Already active, with the role {held}.")
+        elif role.can_manage:
+            row = row.blocked(f"{role.name} can't be given by invitation: invite with another role, raise it after.")
+        elif member:
+            row = replace(row, reason="Was here before: will be reactivated.")
+        else:
+            row = replace(row, reason="New.")
+        if entry.email:
+            first_line.setdefault(entry.email, entry.line)
+        rows.append(row)
+    return rows
+
+
+def fingerprint(organization_id: str, rows: Sequence[Row]) -> str:
+    """SHA-256 over everything that would be sent and about whom: two plans are the same exactly when this is."""
+    content = [
+        [row.action, row.verdict, row.member_id, row.email, [[e.field, e.before, e.after] for e in row.edits]]
+        for row in rows
+    ]
+    canonical = json.dumps([organization_id, content], ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def is_so(row: Row, member: Member | None) -> bool:
+    """Does what was just read show what the row wants?"""
+    if row.action is Action.DEACTIVATE:
+        return member is None or not member.active
+    if member is None or (row.action is not Action.CHANGE and not member.active):
+        return False
+    return all(member.value(edit.field) == edit.after for edit in row.edits)
+
+
+def is_stale(row: Row, member: Member | None) -> bool:
+    """Did anything the row was planned on change since?"""
+    match row.action:
+        case Action.INVITE:
+            return member is not None
+        case Action.REACTIVATE:
+            return member is None or member.status is not Status.INACTIVE
+        case Action.DEACTIVATE:
+            return member is None or not member.active
+        case Action.CHANGE:
+            return (
+                member is None
+                or member.status is Status.INACTIVE
+                or any(member.value(edit.field) != edit.before for edit in row.edits)
+            )

@@ -1,0 +1,20 @@
+"""What the dashboard keeps itself. Each row belongs to one organization."""
+
+from .audit import AuditEntry
+from .connections import Connection, Login, Organization
+from .plans import Job, Outcome, Plan, PlanRow
+from .roster import MirroredMember, MirroredRole, Selection
+
+__all__ = [
+    "AuditEntry",
+    "Connection",
+    "Job",
+    "Login",
+    "MirroredMember",
+    "MirroredRole",
+    "Organization",
+    "Outcome",
+    "Plan",
+    "PlanRow",
+    "Selection",
+]

@@ -1,0 +1,81 @@
+"""The audit log: one chain of entries per organization, written once and never changed."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from django.db import models
+
+from .connections import Organization
+
+
+EVENTS = {
+    "member.role.set": "Role",
+    "member.auto_record_calls.set": "Call recording",
+    "member.invited": "Invitation",
+    "member.reactivated": "Reactivation",
+    "member.deactivated": "Deactivation",
+    "plan.applied": "Plan applied",
+    "session.signed_in": "Signed in",
+    "connection.disconnected": "Disconnected",
+}
+"""What can happen, with the words for it."""
+
+
+class Untouchable(models.QuerySet["AuditEntry"]):
+    def update(self, **kwargs: Any) -> NoReturn:
+        raise TypeError("Audit entries are never changed.")
+
+    def delete(self) -> NoReturn:
+        raise TypeError("Audit entries are never deleted.")
+
+
+class AuditEntry(models.Model):
+    """One thing that happened to one person (or nobody). Names are copies: they stay when people are gone."""
+
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="audit")
+    number = models.PositiveBigIntegerField()
+    at = models.DateTimeField()
+    event = models.CharField(max_length=40)
+    channel = models.CharField(max_length=20)
+    actor_id = models.CharField(max_length=100, blank=True)
+    actor_name = models.CharField(max_length=300, blank=True)
+    member_id = models.CharField(max_length=100, blank=True)
+    member_name = models.TextField(blank=True)
+    member_email = models.CharField(max_length=254, blank=True)
+    field = models.CharField(max_length=40, blank=True)
+    # The provider's values, and how they read at the time.
+    before = models.JSONField(null=True)
+    after = models.JSONField(null=True)
+    before_text = models.CharField(max_length=300, blank=True)
+    after_text = models.CharField(max_length=300, blank=True)
+    outcome = models.CharField(max_length=20, blank=True)
+    error = models.TextField(blank=True)
+    reason = models.CharField(max_length=200, blank=True)
+    plan_id = models.UUIDField(null=True, db_index=True)
+    previous_hash = models.CharField(max_length=64, blank=True)
+    hash = models.CharField(max_length=64)
+
+    objects = Untouchable.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["organization", "number"], name="audit_number_once")]
+        indexes = [
+            models.Index(fields=["organization", "-at"], name="audit_by_time"),
+            models.Index(fields=["organization", "member_id"], name="audit_by_member"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.event}"
+
+    @property
+    def label(self) -> str:
+        return EVENTS.get(self.event, self.event)
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self.pk is not None:
+            raise TypeError("Audit entries are never changed.")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError("Audit entries are never deleted.")

@@ -1,0 +1,80 @@
+"""Organizations, and the people who connected them."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from .secrets import EncryptedTextField
+
+
+class Organization(models.Model):
+    """One organization at one provider, and how fresh our mirror of its people is."""
+
+    provider = models.CharField(max_length=20)
+    remote_id = models.CharField(max_length=100)
+    name = models.CharField(max_length=200, blank=True)
+    # When the read that the mirror shows began: an older read never overwrites a newer one.
+    roster_read_at = models.DateTimeField(null=True)
+    refresh_until = models.DateTimeField(null=True)
+    refresh_error = models.CharField(max_length=300, blank=True)
+    # One job at a time writes: whoever holds the token may, until the time given.
+    writer_token = models.CharField(max_length=40, blank=True)
+    writer_until = models.DateTimeField(null=True)
+    audit_number = models.PositiveBigIntegerField(default=0)
+    audit_hash = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["provider", "remote_id"], name="organization_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.remote_id
+
+
+class Connection(models.Model):
+    """One person's consent for one organization. A new consent replaces the tokens in place."""
+
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="connections")
+    user_id = models.CharField(max_length=100)
+    name = models.CharField(max_length=300, blank=True)
+    email = models.CharField(max_length=254, blank=True)
+    access_token = EncryptedTextField(blank=True)
+    refresh_token = EncryptedTextField(blank=True)
+    expires_at = models.DateTimeField(null=True)
+    # Who may call the token endpoint now: the provider revokes the old refresh token, so exactly one process does.
+    renewing_until = models.DateTimeField(null=True)
+    renewal_lost = models.BooleanField(default=False)
+    can_manage = models.BooleanField(default=False)
+    # When the provider last said so, and when it last gave no answer to that question.
+    checked_at = models.DateTimeField(null=True)
+    unanswered_at = models.DateTimeField(null=True)
+    connected_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "user_id"], name="connection_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name or self.email} in {self.organization}"
+
+    @property
+    def usable(self) -> bool:
+        return bool(self.access_token)
+
+
+class Login(models.Model):
+    """This browser session has signed in with this connection."""
+
+    session_key = models.CharField(max_length=40, db_index=True)
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="logins")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["session_key", "connection"], name="login_once"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.connection)

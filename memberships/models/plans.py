@@ -1,0 +1,139 @@
+"""Plans, their rows with what became of each, and the jobs that apply them."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+
+from memberships.domain.plan import Action, Edit, Row, Verdict
+
+from .connections import Connection, Organization
+
+
+class Plan(models.Model):
+    """Something an admin may apply once, as reviewed, until it expires."""
+
+    class Kind(models.TextChoices):
+        CHANGE = "change"
+        INVITE = "invite"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="plans")
+    connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="plans")
+    kind = models.CharField(max_length=20, choices=Kind)
+    # What all rows get, by field: shown as one sentence; each row carries its own edits.
+    wanted = models.JSONField(default=dict)
+    reason = models.CharField(max_length=200, blank=True)
+    channel = models.CharField(max_length=20)
+    fingerprint = models.CharField(max_length=64)
+    # The number to type before it is applied, and why; 0 when none is needed.
+    brake_number = models.PositiveIntegerField(default=0)
+    brake_reasons = models.JSONField(default=list)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    applied_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}"
+
+
+class Outcome(models.TextChoices):
+    NOT_ATTEMPTED = "not attempted"
+    UNKNOWN = "unknown"
+    DONE = "done"
+    REFUSED = "refused"
+
+
+class PlanRow(models.Model):
+    """One row of a plan and what became of it. `outcome` means something for rows that WILL only."""
+
+    plan = models.ForeignKey(Plan, on_delete=models.CASCADE, related_name="rows")
+    position = models.PositiveIntegerField()
+    action = models.CharField(max_length=20, choices=[(a.value, a.value) for a in Action])
+    verdict = models.CharField(max_length=10, choices=[(v.value, v.value) for v in Verdict])
+    member_id = models.CharField(max_length=100, blank=True)
+    email = models.CharField(max_length=254, blank=True)
+    name = models.TextField(blank=True)
+    edits = models.JSONField(default=list)
+    reason = models.TextField(blank=True)
+
+    outcome = models.CharField(max_length=20, choices=Outcome, default=Outcome.NOT_ATTEMPTED)
+    # The intention: written before the call. A row found sent and unknown after a crash is settled by reading.
+    sent_at = models.DateTimeField(null=True)
+    settled_at = models.DateTimeField(null=True)
+    error = models.TextField(blank=True)
+    advice = models.TextField(blank=True)
+    # The largest bulk this row may still be part of; halved when a bulk is refused.
+    at_most = models.PositiveIntegerField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["plan", "position"], name="plan_row_once")]
+        indexes = [models.Index(fields=["plan", "verdict", "outcome", "position"], name="plan_row_by_outcome")]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.name or self.email}"
+
+    @classmethod
+    def of(cls, plan: Plan, position: int, row: Row) -> PlanRow:
+        return cls(
+            plan=plan,
+            position=position,
+            action=row.action.value,
+            verdict=row.verdict.value,
+            member_id=row.member_id,
+            email=row.email,
+            name=row.name,
+            edits=[[e.field, e.before, e.after] for e in row.edits],
+            reason=row.reason,
+        )
+
+    def row(self) -> Row:
+        return Row(
+            Action(self.action),
+            Verdict(self.verdict),
+            self.member_id,
+            self.email,
+            self.name,
+            tuple(Edit(*edit) for edit in self.edits),
+            self.reason,
+        )
+
+
+class Job(models.Model):
+    """The one application of a plan. Who works on it is the organization's writer lease; counts come from the rows."""
+
+    class State(models.TextChoices):
+        QUEUED = "queued"
+        RUNNING = "running"
+        WAITING = "waiting"
+        PAUSED = "paused"
+        FINISHED = "finished"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    plan = models.OneToOneField(Plan, on_delete=models.PROTECT, related_name="job")
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="jobs")
+    # Whose name and token it runs with: the person who pressed Apply.
+    connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="jobs")
+    state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
+    # Why it is not running now, for people to read, and when it is to be picked up again.
+    note = models.CharField(max_length=300, blank=True)
+    not_before = models.DateTimeField(null=True)
+    stop_requested = models.BooleanField(default=False)
+    # When the queue was last told about it, and how often unknown rows were read again without an answer.
+    offered_at = models.DateTimeField(null=True)
+    settle_tries = models.PositiveIntegerField(default=0)
+    unreadable_tries = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField()
+    claimed_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["state", "not_before"], name="job_by_state")]
+
+    def __str__(self) -> str:
+        return f"job {self.id}"
+
+    @property
+    def finished(self) -> bool:
+        return self.state == self.State.FINISHED

@@ -1,0 +1,88 @@
+"""The mirror: what the provider last said about an organization's people and roles."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from memberships.domain.people import Member, Role, Status
+
+from .connections import Organization
+
+
+class MirroredRole(models.Model):
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="roles")
+    remote_id = models.CharField(max_length=100)
+    name = models.CharField(max_length=200)
+    permissions = models.JSONField(default=list)
+    can_manage = models.BooleanField(default=False)
+    editable = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["organization", "remote_id"], name="role_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def role(self) -> Role:
+        return Role(self.remote_id, self.name, frozenset(self.permissions), self.can_manage, self.editable)
+
+
+class MirroredMember(models.Model):
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="members")
+    remote_id = models.CharField(max_length=100)
+    user_id = models.CharField(max_length=100, blank=True)
+    email = models.CharField(max_length=254, blank=True)
+    first_name = models.CharField(max_length=300, blank=True)
+    last_name = models.CharField(max_length=300, blank=True)
+    role_id = models.CharField(max_length=100, blank=True)
+    status = models.CharField(max_length=10, choices=[(s.value, s.name.title()) for s in Status])
+    can_manage = models.BooleanField(default=False)
+    settings = models.JSONField(default=dict)
+    more = models.JSONField(default=dict)
+    # Both without case and accents; see `searchable`.
+    search_text = models.TextField()
+    sort_name = models.CharField(max_length=620)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["organization", "remote_id"], name="member_once")]
+        indexes = [
+            models.Index(fields=["organization", "sort_name", "id"], name="member_by_name"),
+            models.Index(fields=["organization", "status", "sort_name"], name="member_by_status"),
+            models.Index(fields=["organization", "role_id"], name="member_by_role"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+    @property
+    def name(self) -> str:
+        return f"{self.first_name} {self.last_name}".strip()
+
+    def member(self) -> Member:
+        return Member(
+            self.remote_id,
+            self.user_id,
+            self.email,
+            self.first_name,
+            self.last_name,
+            self.role_id,
+            Status(self.status),
+            self.can_manage,
+            self.settings,
+            self.more,
+        )
+
+
+class Selection(models.Model):
+    """Who is ticked on the members page, kept here so that it survives paging and never travels as a list of ids."""
+
+    session_key = models.CharField(max_length=40)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE)
+    members = models.JSONField(default=list)
+    changed_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["session_key", "organization"], name="selection_once")]
+
+    def __str__(self) -> str:
+        return f"{len(self.members)} selected"

@@ -1,0 +1,31 @@
+"""What can go wrong when a provider is asked. The caller's next step decides the class."""
+
+
+class ProviderError(Exception):
+    """`str(error)` is a sentence for a person; it never holds a token."""
+
+
+class Refused(ProviderError):
+    """The provider said no (4xx). One row: nothing changed. A bulk: rows before the culprit may be; re-read."""
+
+    def __init__(self, message: str, status: int, advice: str = "") -> None:
+        """`message` is the provider's own words, `advice` ours on what to do about it."""
+        super().__init__(message)
+        self.status = status
+        self.advice = advice
+
+
+class RateLimited(ProviderError):
+    """Too many calls: nothing changed; ask again in `retry_after_s` seconds."""
+
+    def __init__(self, message: str, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class Unavailable(ProviderError):
+    """No usable answer (5xx, timeout, not what was documented): a change may or may not be made."""
+
+
+class Disconnected(ProviderError):
+    """The credentials are no longer accepted: nothing can be done until the person connects again."""

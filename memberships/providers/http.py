@@ -1,0 +1,279 @@
+"""The one way out: every remote API call passes through `Api.call`."""
+
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import msgspec
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from .errors import Disconnected, RateLimited, Refused, Unavailable
+from .pacing import Pace, retry_after_s
+
+CONNECT_TIMEOUT_S = 5.0
+LARGEST_ANSWER = 64 * 1024 * 1024
+_GET_RETRIES_S = (0.2, 0.6)
+_SHORT_WAIT_S = 2.0
+
+
+class Credentials(Protocol):
+    """Whose name calls are made in. Both may raise Disconnected, Unavailable or RateLimited."""
+
+    def header(self) -> str:
+        """The value of the Authorization header."""
+        ...
+
+    def renew(self, refused: str) -> str:
+        """`refused` was answered with 401: another header to try, or Disconnected when there is none."""
+        ...
+
+
+class Api:
+    """One base URL in one person's name.
+
+    `whoami` is a path that anyone with valid credentials may read. `explain` finds the provider's own words in the decoded body of a refusal. `patient` is for jobs: it waits up to 2 s for a rate limit; a page never waits, and a longer wait is the
+    caller's business (RateLimited). `deadline_s` bounds a whole call, however slowly the answer trickles.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        credentials: Credentials,
+        *,
+        name: str,
+        whoami: str,
+        explain: Callable[[Any], str],
+        deadline_s: float,
+        patient: bool = False,
+    ) -> None:
+        self.base_url = base_url
+        self.credentials = credentials
+        self.name = name
+        self.deadline_s = deadline_s
+        self.patient = patient
+        self.whoami = whoami
+        self.explain = explain
+        self._known_good = ""
+        self.pace = Pace()
+        self._session = obey_deadlines(requests.Session())
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: dict[str, str] | None = None,
+        body: dict[str, Any] | None = None,
+    ) -> Any:
+        """Send one request; return the decoded JSON body ({} for an empty 204).
+
+        Raises RateLimited (429), Refused (other
+        4xx), Disconnected, or Unavailable (5xx, no answer, not JSON). GET is retried twice; a change is never sent
+        twice here, except after a 401, which refuses before anything is changed.
+        """
+        retries = iter(_GET_RETRIES_S if method == "GET" else ())
+        give_up = time.monotonic() + self.deadline_s
+        while True:
+            try:
+                return self._authorized(method, path, params, body)
+            except Unavailable:
+                wait_s = next(retries, None)
+                if wait_s is None or time.monotonic() + wait_s > give_up:
+                    raise
+            time.sleep(wait_s)
+
+    def _authorized(self, method: str, path: str, *rest: Any) -> Any:
+        header = self.credentials.header()
+        try:
+            return self._paced(method, path, header, *rest)
+        except Refused as refusal:
+            if refusal.status != 401 or header == self._known_good:
+                raise
+        header = self.credentials.renew(header)
+        try:
+            return self._paced(method, path, header, *rest)
+        except Refused as refusal:
+            if refusal.status == 401 and not self._knows(header):
+                raise Disconnected(f"{self.name} no longer accepts this sign-in. Sign in again to reconnect.") from None
+            raise
+
+    def _knows(self, header: str) -> bool:
+        """Can the provider tell who this is? Then its 401 meant "you may not", which the next call can rely on."""
+        try:
+            self._paced("GET", self.whoami, header, None, None)
+        except Refused:
+            return False
+        self._known_good = header
+        return True
+
+    def _paced(self, method: str, path: str, header: str, *rest: Any) -> Any:
+        # Close counts per group of endpoint and method class; the first path segment is the nearest to it.
+        group = f"{'read' if method == 'GET' else 'write'} {path.split('/', 1)[0]}"
+        if self.patient and (wait_s := self.pace.wait_s(group)):
+            if wait_s > _SHORT_WAIT_S:
+                raise RateLimited(f"{self.name} allows no more calls for {wait_s:.0f} s.", wait_s)
+            time.sleep(wait_s)
+        try:
+            return self._send(method, path, header, group, *rest)
+        except RateLimited as limit:
+            if not self.patient or limit.retry_after_s > _SHORT_WAIT_S:
+                raise
+            time.sleep(limit.retry_after_s)
+        return self._send(method, path, header, group, *rest)
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        header: str,
+        group: str,
+        params: dict[str, str] | None,
+        body: dict[str, Any] | None,
+    ) -> Any:
+        status, headers, content = self.exchange(
+            method, self.base_url + path, auth=_Header(header), params=params, json=body
+        )
+        self.pace.learn(group, headers)
+        if status == 429:
+            wait_s = retry_after_s(headers)
+            raise RateLimited(f"{self.name} asks to wait {wait_s:.0f} s before the next call.", wait_s)
+        if status >= 500:
+            raise Unavailable(f"{self.name} had an internal problem (status {status}).")
+        if status == 204 and not content:
+            return {}
+        try:
+            answer = msgspec.json.decode(content)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            answer = None
+        if 400 <= status:
+            words = self.explain(answer)
+            raise Refused(words or f"{self.name} refused without a reason (status {status}).", status)
+        if status >= 300 or not isinstance(answer, dict):
+            raise Unavailable(f"{self.name} gave an answer that can't be understood (status {status}).")
+        return answer
+
+    def exchange(self, method: str, url: str, **kwargs: Any) -> tuple[int, requests.structures.CaseInsensitiveDict[str], bytes]:
+        """One HTTP exchange within the deadline. Raises Unavailable when there is no complete answer."""
+        return exchange(self._session, self.name, self.deadline_s, method, url, **kwargs)
+
+
+def exchange(
+    http: requests.Session, name: str, deadline_s: float, method: str, url: str, **kwargs: Any
+) -> tuple[int, requests.structures.CaseInsensitiveDict[str], bytes]:
+    """One HTTP exchange, complete within `deadline_s`: status, headers, body. Raises Unavailable otherwise."""
+    with deadline(deadline_s) as its_deadline:
+        try:
+            with http.request(
+                method, url, timeout=(min(CONNECT_TIMEOUT_S, deadline_s), deadline_s), allow_redirects=False, stream=True, **kwargs
+            ) as response:
+                content = bytearray()
+                for chunk in response.iter_content(65536):
+                    content += chunk
+                    if len(content) > LARGEST_ANSWER:
+                        raise Unavailable(f"{name} gave an answer that is too large.")
+                if its_deadline.passed:  # a body without a length just ends when its socket is shut
+                    raise Unavailable(f"{name} did not answer within {deadline_s:.0f} s.")
+                return response.status_code, response.headers, bytes(content)
+        except (requests.RequestException, OSError, ValueError) as error:
+            if its_deadline.passed or isinstance(error, requests.Timeout):
+                raise Unavailable(f"{name} did not answer within {deadline_s:.0f} s.") from None
+            # The error's own text can hold the URL; it is of no use to the reader either.
+            raise Unavailable(f"{name} can't be reached, or broke off its answer.") from None
+
+
+def obey_deadlines[S: requests.Session](http: S) -> S:
+    """Make a session's calls end at the deadline around them."""
+    http.mount("https://", _DeadlineAdapter())
+    http.mount("http://", _DeadlineAdapter())
+    return http
+
+
+class _Header(requests.auth.AuthBase):
+    """Sets the Authorization header. As plain headers, requests would prefer a password from a netrc file."""
+
+    def __init__(self, value: str) -> None:
+        self.value = value
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = self.value
+        return request
+
+
+_calls = threading.local()
+
+
+class deadline:  # noqa: N801 - reads as a statement: `with deadline(5):`
+    """Shuts the socket of the call it surrounds when time is up.
+
+    A socket timeout only bounds each read, so an answer that comes a byte at a time would hold a worker forever.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.passed = False
+        self._socket: socket.socket | None = None
+        self._timer = threading.Timer(seconds, self._expire)
+        self._timer.daemon = True
+
+    def __enter__(self) -> "deadline":
+        _calls.deadline = self
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+        self._socket = None
+        _calls.deadline = None
+
+    def watch(self, its_socket: socket.socket | None) -> None:
+        self._socket = its_socket
+
+    def _expire(self) -> None:
+        self.passed = True
+        if self._socket is not None:
+            try:
+                self._socket.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                self._socket = None  # closed meanwhile: the call is over
+
+
+class _Watched:
+    sock: socket.socket | None
+
+    def getresponse(self) -> Any:
+        if current := getattr(_calls, "deadline", None):
+            current.watch(self.sock)
+        return super().getresponse()  # type: ignore[misc]
+
+
+class _HTTPConnection(_Watched, HTTPConnection): ...
+
+
+class _HTTPSConnection(_Watched, HTTPSConnection): ...
+
+
+class _HTTPPool(HTTPConnectionPool):
+    ConnectionCls = _HTTPConnection  # type: ignore[assignment]
+
+
+class _HTTPSPool(HTTPSConnectionPool):
+    ConnectionCls = _HTTPSConnection  # type: ignore[assignment]
+
+
+_POOLS = {"http": _HTTPPool, "https": _HTTPSPool}
+
+
+class _DeadlineAdapter(HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(*args, **kwargs)
+        manager.pool_classes_by_scheme = _POOLS
+        return manager

@@ -1,0 +1,134 @@
+"""The audit log: written in the same transaction as what it tells about, in one numbered chain per organization."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+
+from memberships.domain.plan import Action, Edit, Row
+from memberships.models import AuditEntry, Connection, Job, Organization, Plan
+
+from .wording import Words
+
+CHANNEL_SCREEN = "dashboard"
+
+_HASHED = (
+    "number", "event", "channel", "actor_id", "actor_name", "member_id", "member_name", "member_email", "field",
+    "before", "after", "before_text", "after_text", "outcome", "error", "reason",
+)  # fmt: skip
+
+
+def record(organization: Organization, entries: Sequence[AuditEntry]) -> None:
+    """Append `entries` to the organization's chain. Must run inside the transaction that changes what they tell."""
+    if not entries:
+        return
+    if not transaction.get_connection().in_atomic_block:
+        raise RuntimeError("An audit entry belongs into the transaction of what it tells about.")
+    head = Organization.objects.select_for_update().only("audit_number", "audit_hash").get(pk=organization.pk)
+    number, previous = head.audit_number, head.audit_hash
+    now = timezone.now()
+    for entry in entries:
+        number += 1
+        entry.organization, entry.number, entry.at, entry.previous_hash = organization, number, now, previous
+        entry.hash = previous = chained(entry)
+    AuditEntry.objects.bulk_create(entries, batch_size=500)
+    Organization.objects.filter(pk=organization.pk).update(audit_number=number, audit_hash=previous)
+
+
+def chained(entry: AuditEntry) -> str:
+    """SHA-256 over the entry's content and the hash of the one before it."""
+    content: dict[str, Any] = {name: getattr(entry, name) for name in _HASHED}
+    content |= {
+        "at": entry.at.isoformat(timespec="microseconds"),
+        "plan_id": str(entry.plan_id or ""),
+        "previous": entry.previous_hash,
+    }
+    canonical = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def signed_in(connection: Connection) -> AuditEntry:
+    return _by(connection, "session.signed_in")
+
+
+def disconnected(connection: Connection) -> AuditEntry:
+    return _by(connection, "connection.disconnected")
+
+
+def plan_applied(plan: Plan, connection: Connection) -> AuditEntry:
+    entry = _by(connection, "plan.applied")
+    entry.plan_id, entry.reason, entry.channel = plan.pk, plan.reason, plan.channel
+    return entry
+
+
+_EVENTS = {
+    Action.INVITE: "member.invited",
+    Action.REACTIVATE: "member.reactivated",
+    Action.DEACTIVATE: "member.deactivated",
+}
+
+
+def outcomes(job: Job, row: Row, outcome: str, error: str, words: Words) -> list[AuditEntry]:
+    """One entry per person and field: what was to be set, and what became of it."""
+    entries = []
+    for edit in row.edits or (Edit("", None, None),):
+        entry = _by(job.connection, _EVENTS.get(row.action, f"member.{edit.field}.set"))
+        entry.channel, entry.reason, entry.plan_id = job.plan.channel, job.plan.reason, job.plan_id
+        entry.member_id, entry.member_name, entry.member_email = row.member_id, row.name, row.email
+        entry.outcome, entry.error = outcome, error
+        if edit.field:
+            _, entry.before_text, entry.after_text = words.edit(edit)
+            entry.field, entry.before, entry.after = edit.field, edit.before, edit.after
+        entries.append(entry)
+    return entries
+
+
+def _by(connection: Connection, event: str) -> AuditEntry:
+    return AuditEntry(
+        event=event,
+        channel=CHANNEL_SCREEN,
+        actor_id=connection.user_id,
+        actor_name=connection.name or connection.email,
+    )
+
+
+def search(
+    organization: Organization,
+    *,
+    text: str = "",
+    event: str = "",
+    outcome: str = "",
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> QuerySet[AuditEntry]:
+    """Entries of one organization, newest first. `text` is looked for in both people's names and the address."""
+    entries = AuditEntry.objects.filter(organization=organization)
+    if text:
+        entries = entries.filter(
+            Q(member_name__icontains=text) | Q(member_email__icontains=text) | Q(actor_name__icontains=text)
+        )
+    if event:
+        entries = entries.filter(event=event)
+    if outcome:
+        entries = entries.filter(outcome=outcome)
+    if since:
+        entries = entries.filter(at__gte=since)
+    if until:
+        entries = entries.filter(at__lt=until)
+    return entries.order_by("-number")
+
+
+def of_member(organization: Organization, member_id: str, email: str) -> QuerySet[AuditEntry]:
+    """One person's history, invitations included: those know the address only."""
+    person = Q(member_id=member_id)
+    if email:
+        person |= Q(member_id="", member_email=email)
+    return AuditEntry.objects.filter(person, organization=organization).order_by("-number")

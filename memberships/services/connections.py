@@ -1,0 +1,209 @@
+"""Who is signed in, for which organization, and whether they may still manage it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from memberships.domain.people import Actor
+from memberships.models import Connection, Job, Login, Organization
+from memberships.providers import Capabilities, MembershipProvider
+from memberships.providers.close import CAPABILITIES, CloseProvider
+from memberships.providers.errors import Disconnected, ProviderError, Refused
+from memberships.providers.http import Credentials
+
+from . import audit, oauth
+
+CLOSE = "close"
+# While the provider doesn't answer, pages don't wait for it each time.
+_ASK_AGAIN = timedelta(seconds=15)
+
+
+class NotAllowed(Exception):
+    """The person may not manage this organization. `managers` are names of people who can change that."""
+
+    def __init__(self, organization: str, permission: str, managers: tuple[str, ...] = ()) -> None:
+        super().__init__(f"{permission} is missing in {organization}")
+        self.organization = organization
+        self.permission = permission
+        self.managers = managers
+
+
+class NotServed(Exception):
+    """This installation is for other organizations."""
+
+
+@dataclass(frozen=True, slots=True)
+class _JustGranted:
+    """Credentials that are not stored yet."""
+
+    access_token: str
+
+    def header(self) -> str:
+        return f"Bearer {self.access_token}"
+
+    def renew(self, refused: str) -> str:
+        raise Disconnected(oauth.RECONNECT)
+
+
+def capabilities(organization: Organization) -> Capabilities:
+    return CAPABILITIES
+
+
+def provider_for(connection: Connection, *, patient: bool = False) -> MembershipProvider:
+    """The remote organization in this person's name. `patient` for jobs, which may wait; pages never do."""
+    return _provider(oauth.StoredToken(connection.pk), connection.organization.remote_id, patient=patient)
+
+
+def _provider(credentials: Credentials, organization_id: str, *, patient: bool = False) -> MembershipProvider:
+    deadline_s = settings.CALL_DEADLINE_S if patient else settings.PAGE_DEADLINE_S
+    return CloseProvider(
+        settings.CLOSE_API_URL, credentials, organization_id, deadline_s=deadline_s, patient=patient
+    )
+
+
+def sign_in(token: Mapping[str, Any]) -> Connection:
+    """Keep a fresh consent, if the person may manage the organization they chose.
+
+    `token` is Close's token response. Raises NotAllowed, NotServed or ProviderError; then nothing is kept and the
+    consent is given back.
+    """
+    try:
+        organization_id, actor = _checked(token)
+    except (NotAllowed, NotServed, ProviderError):
+        oauth.revoke(str(token.get("refresh_token", "")))
+        raise
+    with transaction.atomic():
+        organization, _ = Organization.objects.update_or_create(
+            provider=CLOSE, remote_id=organization_id, defaults={"name": actor.organization_name}
+        )
+        connection, _ = Connection.objects.update_or_create(
+            organization=organization,
+            user_id=actor.user_id,
+            defaults={
+                "name": actor.name,
+                "email": actor.email,
+                "access_token": token["access_token"],
+                "refresh_token": token["refresh_token"],
+                "expires_at": oauth.expiry(token),
+                "renewal_lost": False,
+                "can_manage": True,
+                "checked_at": timezone.now(),
+            },
+        )
+        audit.record(organization, [audit.signed_in(connection)])
+    return connection
+
+
+def _checked(token: Mapping[str, Any]) -> tuple[str, Actor]:
+    organization_id = token.get("organization_id")
+    if not oauth.is_token(token) or not isinstance(organization_id, str) or not organization_id:
+        raise Refused("Close's answer to the sign-in is incomplete.", 200)
+    if settings.CLOSE_ORGANIZATIONS and organization_id not in settings.CLOSE_ORGANIZATIONS:
+        raise NotServed(organization_id)
+    provider = _provider(_JustGranted(token["access_token"]), organization_id)
+    actor = provider.actor()
+    if not actor.can_manage:
+        raise NotAllowed(actor.organization_name, CAPABILITIES.manage_permission, _managers(provider))
+    return organization_id, actor
+
+
+def _managers(provider: MembershipProvider) -> tuple[str, ...]:
+    """Up to five people who could help; nobody when the provider doesn't tell."""
+    try:
+        roster = provider.roster()
+    except ProviderError:
+        return ()
+    names = sorted(roster.members[pk].name or roster.members[pk].email for pk in roster.managers())
+    return tuple(names[:5])
+
+
+# Sessions
+
+
+def remember(session_key: str, connection: Connection) -> None:
+    Login.objects.get_or_create(session_key=session_key, connection=connection)
+
+
+def of_session(session_key: str | None) -> list[Connection]:
+    """The connections this browser session may use, by organization name. The only way a request gets at one."""
+    if not session_key:
+        return []
+    found = Connection.objects.filter(logins__session_key=session_key).select_related("organization")
+    return sorted(found, key=lambda c: (str(c.organization).casefold(), c.pk))
+
+
+def sign_out(session_key: str) -> None:
+    """End one session. Someone's last session takes the consent with it, unless a job still needs it."""
+    mine = list(Connection.objects.filter(logins__session_key=session_key))
+    Login.objects.filter(session_key=session_key).delete()
+    for connection in mine:
+        if not connection.logins.exists() and not open_jobs(connection).exists():
+            disconnect(connection)
+
+
+def open_jobs(connection: Connection) -> Any:
+    return Job.objects.filter(connection=connection).exclude(state=Job.State.FINISHED)
+
+
+def disconnect(connection: Connection) -> bool:
+    """Give the consent back. False when Close could not be told; the tokens are forgotten here all the same."""
+    refresh_token = connection.refresh_token
+    with transaction.atomic():
+        Connection.objects.filter(pk=connection.pk).update(
+            access_token="", refresh_token="", can_manage=False, checked_at=None
+        )
+        connection.logins.all().delete()
+        audit.record(connection.organization, [audit.disconnected(connection)])
+    return oauth.revoke(refresh_token) if refresh_token else True
+
+
+# Permission
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """May this person see pages, and may they apply? `notice` says why not all is possible."""
+
+    allowed: bool
+    may_apply: bool
+    notice: str = ""
+
+
+def access(connection: Connection) -> Access:
+    """What the person may do now. Asks the provider when the last answer is older than a minute.
+
+    While it can't be asked, pages stay readable for ten minutes and nothing can be applied. Raises Disconnected.
+    """
+    now = timezone.now()
+    if not connection.usable:
+        raise Disconnected(oauth.RECONNECT)
+    age = now - connection.checked_at if connection.checked_at else timedelta.max
+    if age <= timedelta(seconds=settings.PERMISSION_FRESH_S):
+        return Access(connection.can_manage, connection.can_manage)
+    notice = "Close can't be reached."
+    if not connection.unanswered_at or now - connection.unanswered_at > _ASK_AGAIN:
+        try:
+            actor = provider_for(connection).actor()
+        except Disconnected:
+            raise
+        except ProviderError as error:
+            Connection.objects.filter(pk=connection.pk).update(unanswered_at=now)
+            notice = str(error)
+        else:
+            permit(connection, actor.can_manage)
+            return Access(actor.can_manage, actor.can_manage)
+    readable = connection.can_manage and age <= timedelta(seconds=settings.PERMISSION_READABLE_S)
+    return Access(readable, False, f"{notice} You can read on for a few minutes, but nothing can be applied.")
+
+
+def permit(connection: Connection, can_manage: bool) -> None:
+    """Keep what the provider just said about this person's power."""
+    connection.can_manage, connection.checked_at, connection.unanswered_at = can_manage, timezone.now(), None
+    connection.save(update_fields=["can_manage", "checked_at", "unanswered_at"])

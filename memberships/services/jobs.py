@@ -1,0 +1,149 @@
+"""The life of a job: offered to the queue, run, put off, paused, swept up after a crash, stopped."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db.models import Count
+from django.utils import timezone
+
+from memberships.domain.plan import Verdict
+from memberships.models import Connection, Job, Organization, Outcome
+from memberships.providers.errors import Disconnected, RateLimited, Unavailable
+
+from . import oauth
+from .lease import Lease, LeaseLost
+from .run import Later, Run
+
+log = logging.getLogger(__name__)
+
+OPEN = (Job.State.QUEUED, Job.State.RUNNING, Job.State.WAITING)
+# While the provider can't be read at all: how long to wait each time. The last one repeats until Stop is pressed.
+_UNREADABLE_S = (2, 5, 15, 30, 60, 120, 300, 600)
+_OFFER_AGAIN = timedelta(seconds=5)
+
+
+def offer(job: Job, run_after: datetime | None = None) -> None:
+    """Tell the queue that there is something to do; the rows hold what."""
+    from .tasks import run_job  # the task calls back into this module
+
+    Job.objects.filter(pk=job.pk).update(offered_at=timezone.now())
+    run_job.using(run_after=run_after).enqueue(str(job.pk))
+
+
+def sweep() -> None:
+    """Offer every open job that nobody works on: after a crash, a lost message, or a wait that is over."""
+    now = timezone.now()
+    for job in Job.objects.filter(state__in=OPEN).select_related("organization"):
+        held = job.organization.writer_until is not None and job.organization.writer_until > now
+        waits = job.not_before is not None and job.not_before > now
+        offered = job.offered_at is not None and now - job.offered_at < _OFFER_AGAIN
+        if not (held or waits or offered):
+            offer(job)
+
+
+def run(job_id: str | UUID) -> None:
+    """Do what is left of one job; safe to run again, by anyone, at any time.
+
+    Returns early when someone else writes to the organization, or when it has to wait.
+    """
+    job = Job.objects.select_related("organization", "connection__organization", "plan").get(pk=job_id)
+    if job.state not in OPEN or (job.not_before and job.not_before > timezone.now() + timedelta(seconds=0.5)):
+        return
+    lease = Lease.take(job.organization)
+    if lease is None:
+        return
+    Job.objects.filter(pk=job.pk, claimed_at=None).update(claimed_at=timezone.now())
+    _park(job, Job.State.RUNNING, "")
+    try:
+        Run(job, lease).go()
+    except LeaseLost:
+        log.warning("job %s: another worker took over", job.pk)
+        return
+    except Disconnected:
+        _park(job, Job.State.PAUSED, oauth.RECONNECT)
+    except (Later, RateLimited) as error:
+        wait_s = error.wait_s if isinstance(error, Later) else error.retry_after_s
+        _put_off(job, wait_s, str(error))
+    except Unavailable as error:
+        tries = min(job.unreadable_tries, len(_UNREADABLE_S) - 1)
+        Job.objects.filter(pk=job.pk).update(unreadable_tries=job.unreadable_tries + 1)
+        _put_off(job, _UNREADABLE_S[tries], str(error))
+    lease.release()
+    _offer_next(job.organization)
+
+
+def _park(job: Job, state: Job.State, note: str, not_before: datetime | None = None) -> None:
+    Job.objects.filter(pk=job.pk).update(state=state, note=note[:300], not_before=not_before)
+
+
+def _put_off(job: Job, wait_s: float, note: str) -> None:
+    """Give the worker back, so that one organization's wait never holds up another's job."""
+    until = timezone.now() + timedelta(seconds=wait_s)
+    _park(job, Job.State.WAITING, note, until)
+    offer(job, run_after=until)
+
+
+def _offer_next(organization: Organization) -> None:
+    waiting = Job.objects.filter(organization=organization, state=Job.State.QUEUED).order_by("created_at").first()
+    if waiting:
+        offer(waiting)
+
+
+def resume(connection: Connection) -> None:
+    """Go on with what was paused for want of this person's sign-in."""
+    for job in Job.objects.filter(connection=connection, state=Job.State.PAUSED):
+        _park(job, Job.State.QUEUED, "")
+        offer(job)
+
+
+# Looking at jobs
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How many rows have which outcome, counted from the rows: a killed worker can't leave a wrong total."""
+
+    done: int
+    refused: int
+    unknown: int
+    not_attempted: int
+
+    @property
+    def total(self) -> int:
+        return self.done + self.refused + self.unknown + self.not_attempted
+
+    @property
+    def settled(self) -> int:
+        return self.done + self.refused
+
+
+def progress(job: Job) -> Progress:
+    found = job.plan.rows.filter(verdict=Verdict.WILL).values_list("outcome").annotate(Count("pk"))
+    number = Counter(dict(found))
+    return Progress(
+        number[Outcome.DONE], number[Outcome.REFUSED], number[Outcome.UNKNOWN], number[Outcome.NOT_ATTEMPTED]
+    )
+
+
+def find(organization: Organization, job_id: str | UUID) -> Job | None:
+    jobs = Job.objects.filter(organization=organization).select_related("plan", "connection", "organization")
+    return jobs.filter(pk=job_id).first()
+
+
+def is_stuck(job: Job) -> bool:
+    """Claimed, but whoever claimed it is gone: the next worker takes it up."""
+    until = job.organization.writer_until
+    return job.state == Job.State.RUNNING and (until is None or until < timezone.now())
+
+
+def waits_s(job: Job) -> int:
+    """For how many more seconds the job is put off, rounded up."""
+    if job.state != Job.State.WAITING or job.not_before is None:
+        return 0
+    return max(0, math.ceil((job.not_before - timezone.now()).total_seconds()))

@@ -1,0 +1,201 @@
+"""The mirror of an organization's people: read from the provider, kept here, searched here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Case, Count, F, IntegerField, Q, QuerySet, Value, When
+from django.utils import timezone
+
+from memberships.domain.people import Member, Role, Roster, Status, searchable
+from memberships.models import Connection, MirroredMember, MirroredRole, Organization
+from memberships.providers.errors import ProviderError
+
+from .connections import permit, provider_for
+
+SORTS = {
+    "name": ("sort_name", "id"),
+    "email": ("email", "sort_name", "id"),
+    "role": ("role_order", "sort_name", "id"),
+}
+
+_WRITTEN = (
+    "user_id", "email", "first_name", "last_name", "role_id", "status", "can_manage", "settings", "more",
+    "search_text", "sort_name",
+)  # fmt: skip
+
+
+# Reading from the provider
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What was read just now."""
+
+    roster: Roster
+    roles: dict[str, Role]
+
+
+def read(connection: Connection, *, patient: bool = False) -> Live:
+    """Read everyone and all roles, and bring the mirror and the reader's permission up to date.
+
+    Raises ProviderError.
+    """
+    provider = provider_for(connection, patient=patient)
+    roles = provider.roles()
+    roster = provider.roster()
+    keep_roles(connection.organization, roles)
+    keep(connection.organization, roster)
+    me = roster.of_user(connection.user_id)
+    permit(connection, me is not None and me.active and me.can_manage)
+    return Live(roster, {role.id: role for role in roles})
+
+
+def keep(organization: Organization, roster: Roster) -> bool:
+    """Make the mirror equal to `roster`. False when the mirror already shows a newer read."""
+    with transaction.atomic():
+        newer = Q(roster_read_at__isnull=True) | Q(roster_read_at__lt=roster.read_at)
+        if not Organization.objects.filter(newer, pk=organization.pk).update(
+            roster_read_at=roster.read_at,
+            name=roster.organization_name or organization.name,
+            refresh_until=None,
+            refresh_error="",
+        ):
+            return False
+        known = {row.remote_id: row for row in MirroredMember.objects.filter(organization=organization)}
+        new, changed = [], []
+        for member in roster.members.values():
+            row = known.pop(member.id, None)
+            if row is None:
+                new.append(_mirrored(MirroredMember(organization=organization, remote_id=member.id), member))
+            elif row.member() != member:
+                changed.append(_mirrored(row, member))
+        MirroredMember.objects.bulk_create(new, batch_size=1000)
+        MirroredMember.objects.bulk_update(changed, _WRITTEN, batch_size=200)
+        if known:
+            MirroredMember.objects.filter(pk__in=[row.pk for row in known.values()]).delete()
+    return True
+
+
+def _mirrored(row: MirroredMember, member: Member) -> MirroredMember:
+    row.user_id, row.email, row.role_id = member.user_id, member.email, member.role_id
+    row.first_name, row.last_name = member.first_name, member.last_name
+    row.status, row.can_manage = member.status.value, member.can_manage
+    row.settings, row.more = dict(member.settings), dict(member.more)
+    row.search_text = searchable(f"{member.name} {member.email}")
+    row.sort_name = searchable(member.name or member.email)
+    return row
+
+
+def keep_roles(organization: Organization, roles: Sequence[Role]) -> None:
+    with transaction.atomic():
+        for role in roles:
+            MirroredRole.objects.update_or_create(
+                organization=organization,
+                remote_id=role.id,
+                defaults={
+                    "name": role.name,
+                    "permissions": sorted(role.permissions),
+                    "can_manage": role.can_manage,
+                    "editable": role.editable,
+                },
+            )
+        MirroredRole.objects.filter(organization=organization).exclude(remote_id__in=[r.id for r in roles]).delete()
+
+
+def keep_member(organization: Organization, member: Member) -> None:
+    """Show in the mirror what an answer said about one member; it may know less than a read of everyone."""
+    row = MirroredMember.objects.filter(organization=organization, remote_id=member.id).first()
+    if row:
+        row.role_id, row.status, row.can_manage = member.role_id, member.status.value, member.can_manage
+        row.settings = {**row.settings, **member.settings}
+        row.save(update_fields=["role_id", "status", "can_manage", "settings"])
+
+
+# Freshness
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    read_at: datetime | None
+    stale: bool
+    refreshing: bool
+    error: str
+
+
+def freshness(organization: Organization) -> Freshness:
+    now = timezone.now()
+    read_at = organization.roster_read_at
+    stale = read_at is None or now - read_at > timedelta(seconds=settings.MIRROR_FRESH_S)
+    refreshing = organization.refresh_until is not None and organization.refresh_until > now
+    return Freshness(read_at, stale, refreshing, organization.refresh_error)
+
+
+def claim_refresh(organization: Organization) -> bool:
+    """True for the one caller who should start a refresh behind the page."""
+    now = timezone.now()
+    free = Q(refresh_until__isnull=True) | Q(refresh_until__lt=now)
+    claimed = Organization.objects.filter(free, pk=organization.pk).update(
+        refresh_until=now + timedelta(seconds=settings.LEASE_S)
+    )
+    return claimed > 0
+
+
+def refresh(connection: Connection) -> None:
+    """Read everything behind a page; what goes wrong is kept for the freshness line."""
+    try:
+        read(connection, patient=True)
+    except ProviderError as error:
+        Organization.objects.filter(pk=connection.organization_id).update(
+            refresh_until=None, refresh_error=str(error)[:300]
+        )
+
+
+# Looking things up
+
+
+def roles(organization: Organization) -> dict[str, Role]:
+    """Every role by id, in order of name."""
+    found = [row.role() for row in MirroredRole.objects.filter(organization=organization)]
+    return {role.id: role for role in sorted(found, key=lambda r: searchable(r.name))}
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What the members page shows: the state its address carries."""
+
+    q: str = ""
+    role: str = ""
+    status: str = ""
+    sort: str = "name"
+
+
+def members(organization: Organization, query: Query, its_roles: dict[str, Role]) -> QuerySet[MirroredMember]:
+    found = MirroredMember.objects.filter(organization=organization)
+    for word in searchable(query.q).split():
+        found = found.filter(search_text__contains=word)
+    if query.role:
+        found = found.filter(role_id=query.role)
+    if query.status:
+        found = found.filter(status=query.status)
+    column = query.sort.removeprefix("-")
+    order = SORTS.get(column, SORTS["name"])
+    if column == "role":
+        ranks = [When(role_id=role_id, then=Value(rank)) for rank, role_id in enumerate(its_roles)]
+        found = found.annotate(role_order=Case(*ranks, default=Value(len(ranks)), output_field=IntegerField()))
+    first, *rest = order
+    return found.order_by(F(first).desc() if query.sort.startswith("-") else F(first).asc(), *rest)
+
+
+def counts(organization: Organization) -> dict[str, int]:
+    """How many people there are by status, every status named."""
+    found = MirroredMember.objects.filter(organization=organization).values_list("status").annotate(Count("id"))
+    return {status.value: 0 for status in Status} | dict(found)
+
+
+def member(organization: Organization, member_id: str) -> MirroredMember | None:
+    return MirroredMember.objects.filter(organization=organization, remote_id=member_id).first()

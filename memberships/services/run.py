@@ -1,0 +1,292 @@
+"""One worker's turn at one job: intention, call, re-read, outcome."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict, deque
+from collections.abc import Iterable
+from dataclasses import replace
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from memberships.domain import guards
+from memberships.domain.batches import Batch, Pending, Phase, batches
+from memberships.domain.guards import Situation
+from memberships.domain.people import ROLE, Member, Roster
+from memberships.domain.plan import Action, Row, Verdict, is_so, is_stale
+from memberships.models import Job, Outcome, PlanRow
+from memberships.providers import Change, Deactivation, Invitation, Request
+from memberships.providers.errors import Disconnected, RateLimited, Refused, Unavailable
+
+from . import audit, roster
+from .connections import permit, provider_for
+from .lease import Lease
+from .wording import Words
+
+# After a lost answer, or a yes that can't be seen yet: how long to wait before each further look.
+_LOOK_AGAIN_S = (0.5, 1.5, 4.0, 10.0)
+_SHORT_WAIT_S = 2.0
+# A cause that has nothing to do with the person: asking for each one alone would only repeat it.
+_FOR_EVERYBODY = (401, 402, 403)
+_REFUSED_IN_A_ROW = 20
+_LOST_IN_A_ROW = 3
+
+_NOT_ALLOWED = "You may no longer manage this organization. Nothing was sent."
+
+
+class Later(Exception):
+    """The worker is given back; go on in `wait_s` seconds."""
+
+    def __init__(self, wait_s: float, note: str) -> None:
+        super().__init__(note)
+        self.wait_s = wait_s
+
+
+class Run:
+    """Everything a job's rows are going through now. What must survive a crash is in the rows, nothing here is."""
+
+    def __init__(self, job: Job, lease: Lease) -> None:
+        self.job = job
+        self.lease = lease
+        self.organization = job.organization
+        self.provider = provider_for(job.connection, patient=True)
+        self.stored = {row.pk: row for row in job.plan.rows.filter(verdict=Verdict.WILL).order_by("position")}
+        self.rows = {pk: row.row() for pk, row in self.stored.items()}
+        self.words = Words(self.provider.capabilities, {})
+        self.now: Situation
+        self.queue: deque[Batch] | None = None
+        self.behind = False  # something was sent that no read has shown yet
+        self.refusals: list[str] = []
+        self.lost = 0
+        self.note = ""
+
+    def go(self) -> None:
+        """Send all that is left and settle what is unknown.
+
+        Raises Later, RateLimited, Unavailable (can't be read now), Disconnected or LeaseLost: run again later.
+        """
+        self.look()
+        self.take_up_after_a_crash()
+        if not self.may_write():
+            self.conclude((pk, Outcome.REFUSED, _NOT_ALLOWED, "") for pk in self.with_outcome(Outcome.NOT_ATTEMPTED))
+        while not self.must_stop() and (batch := self.next_batch()):
+            if batch.phase is Phase.SELF and self.with_outcome(Outcome.UNKNOWN):
+                self.settle()
+            elif batch.phase >= Phase.TAKE and self.behind:
+                self.look()
+            elif guards.leaves_too_few([*batch.rows, *self.in_doubt()], self.now):
+                reason = f"Blocked meanwhile. {guards.too_few(self.now.minimum_managers)}"
+                self.conclude((p.key, Outcome.REFUSED, reason, "") for p in batch.pending)
+                self.queue = None
+            else:
+                self.send(batch)
+        self.settle()
+        self.finish()
+
+    # What is left
+
+    def with_outcome(self, outcome: Outcome) -> list[int]:
+        return [pk for pk, row in self.stored.items() if row.outcome == outcome]
+
+    def in_doubt(self) -> list[Row]:
+        """Rows whose request may still take effect: guards count them as if it had."""
+        return [self.rows[pk] for pk in self.with_outcome(Outcome.UNKNOWN)]
+
+    def next_batch(self) -> Batch | None:
+        if self.queue is None:
+            waiting = [
+                Pending(pk, self.rows[pk], self.stored[pk].at_most) for pk in self.with_outcome(Outcome.NOT_ATTEMPTED)
+            ]
+            self.queue = deque(batches(waiting, self.now, self.provider.capabilities.bulk_size))
+        return self.queue.popleft() if self.queue else None
+
+    def must_stop(self) -> bool:
+        if self.note:
+            return True
+        if Job.objects.filter(pk=self.job.pk, stop_requested=True).exists():
+            self.note = "Stopped on request."
+        return bool(self.note)
+
+    def may_write(self) -> bool:
+        me = self.now.roster.of_user(self.now.actor_user_id)
+        return me is not None and me.active and me.can_manage
+
+    # Reading
+
+    def look(self) -> None:
+        """Read everyone. What was sent and shows is done; what moved since the review is refused."""
+        self.lease.renew()
+        roles = {role.id: role for role in self.provider.roles()} if self.must_read_roles() else dict(self.now.roles)
+        live = self.provider.roster()
+        roster.keep(self.organization, live)
+        live = replace(live, members=dict(live.members))
+        self.now = Situation(live, roles, self.job.connection.user_id, settings.MINIMUM_MANAGERS)
+        self.words.roles = roles
+        permit(self.job.connection, self.may_write())
+        self.behind, self.queue = False, None
+        by_email = live.by_email()
+        verdicts = []
+        for pk, row in self.rows.items():
+            member = live.members.get(row.member_id) or by_email.get(row.email)
+            outcome = self.stored[pk].outcome
+            if outcome == Outcome.UNKNOWN and is_so(row, member):
+                verdicts.append((pk, Outcome.DONE, "", ""))
+            elif outcome == Outcome.NOT_ATTEMPTED and is_stale(row, member):
+                verdicts.append((pk, Outcome.REFUSED, self.words.stale(row, member), ""))
+        self.conclude(verdicts)
+
+    def must_read_roles(self) -> bool:
+        """What a role grants decides who is still in charge, so it is read again before power is taken."""
+        if not hasattr(self, "now"):
+            return True
+        return any(self.now.takes_power(self.rows[pk]) for pk in self.with_outcome(Outcome.NOT_ATTEMPTED))
+
+    def take_up_after_a_crash(self) -> None:
+        """Rows that were about to be sent, of which no answer is known and nothing shows: send them again.
+
+        Every request sets a value and is the same twice as once.
+        """
+        interrupted = [pk for pk in self.with_outcome(Outcome.UNKNOWN) if not self.stored[pk].error]
+        self.put(interrupted, outcome=Outcome.NOT_ATTEMPTED, sent_at=None)
+
+    # Sending
+
+    def send(self, batch: Batch) -> None:
+        keys = [p.key for p in batch.pending]
+        request = _request(batch, self.provider.capabilities.bulk_size)
+        self.put(keys, outcome=Outcome.UNKNOWN, sent_at=timezone.now(), error="", advice="")
+        try:
+            answer = self.provider.apply(request)
+        except Refused as refusal:
+            self.lost = 0
+            self.refused(keys, refusal)
+        except (RateLimited, Disconnected):  # refused before anything was changed
+            self.put(keys, outcome=Outcome.NOT_ATTEMPTED, sent_at=None)
+            raise
+        except Unavailable as error:
+            self.behind = True
+            self.put(keys, error=str(error))
+            self.lost += 1
+            if self.lost >= _LOST_IN_A_ROW:
+                self.note = f"Stopped after {self.lost} lost answers in a row: {error}"
+            self.look()
+        else:
+            self.lost, self.refusals = 0, []
+            self.answered(keys, answer)
+
+    def answered(self, keys: list[int], answer: Member | None) -> None:
+        if answer is None or len(keys) > 1 or not is_so(self.rows[keys[0]], answer):
+            self.behind = True
+            return
+        known = self.now.roster.members.get(answer.id, answer)
+        shown = replace(
+            known,
+            role_id=answer.role_id,
+            status=answer.status,
+            can_manage=answer.can_manage,
+            settings={**known.settings, **answer.settings},
+        )
+        self.now.roster.members[answer.id] = shown  # type: ignore[index]
+        roster.keep_member(self.organization, shown)
+        self.conclude([(keys[0], Outcome.DONE, "", "")])
+
+    def refused(self, keys: list[int], refusal: Refused) -> None:
+        words = str(refusal)
+        if len(keys) == 1:
+            self.conclude([(keys[0], Outcome.REFUSED, words, refusal.advice)])
+            self.refusals = [*(w for w in self.refusals if w == words), words]
+            if len(self.refusals) >= _REFUSED_IN_A_ROW:
+                self.note = f"Stopped after {len(self.refusals)} refusals in a row for the same reason: {words}"
+            return
+        self.behind = True
+        self.look()
+        left = [pk for pk in keys if self.stored[pk].outcome == Outcome.UNKNOWN]
+        if refusal.status in _FOR_EVERYBODY and len(left) == len(keys):
+            self.conclude((pk, Outcome.REFUSED, words, refusal.advice) for pk in left)
+        else:
+            half = (len(keys) + 1) // 2
+            self.put(left, outcome=Outcome.NOT_ATTEMPTED, sent_at=None, at_most=min(half, max(1, len(left) // 2)))
+        self.queue = None
+
+    # Settling
+
+    def settle(self) -> None:
+        """Look until every sent row shows, or has had its time."""
+        if self.behind:
+            self.look()
+        self.queue = None
+        while unknown := self.with_outcome(Outcome.UNKNOWN):
+            silent = [pk for pk in unknown if not self.stored[pk].error]
+            self.put(silent, error="Close said yes, but it doesn't show yet.")
+            tries = self.job.settle_tries
+            if tries == len(_LOOK_AGAIN_S):
+                self.conclude(
+                    (pk, Outcome.REFUSED, f"{self.stored[pk].error} Read again: the old value is still there.", "")
+                    for pk in unknown
+                )
+                return
+            self.job.settle_tries += 1
+            self.job.save(update_fields=["settle_tries"])
+            if _LOOK_AGAIN_S[tries] > _SHORT_WAIT_S:
+                raise Later(_LOOK_AGAIN_S[tries], "Reading again whether the changes without an answer were made.")
+            time.sleep(_LOOK_AGAIN_S[tries])
+            self.look()
+
+    def finish(self) -> None:
+        with transaction.atomic():
+            self.lease.renew()
+            Job.objects.filter(pk=self.job.pk).update(
+                state=Job.State.FINISHED, note=self.note[:300], not_before=None, finished_at=timezone.now()
+            )
+
+    # Writing down
+
+    def put(self, keys: Iterable[int], **fields: object) -> None:
+        keys = list(keys)
+        if not keys:
+            return
+        with transaction.atomic():
+            self.lease.renew()
+            PlanRow.objects.filter(pk__in=keys).update(**fields)
+        for pk in keys:
+            for name, value in fields.items():
+                setattr(self.stored[pk], name, value)
+
+    def conclude(self, verdicts: Iterable[tuple[int, Outcome, str, str]]) -> None:
+        """Write outcomes (row, outcome, error, advice) and their audit entries in one transaction."""
+        alike: defaultdict[tuple[Outcome, str, str], list[int]] = defaultdict(list)
+        for pk, outcome, error, advice in verdicts:
+            alike[outcome, error, advice].append(pk)
+        if not alike:
+            return
+        now = timezone.now()
+        with transaction.atomic():
+            self.lease.renew()
+            for (outcome, error, advice), keys in alike.items():
+                PlanRow.objects.filter(pk__in=keys).update(
+                    outcome=outcome, error=error, advice=advice, settled_at=now
+                )
+            entries = [
+                entry
+                for (outcome, error, _), keys in alike.items()
+                for pk in keys
+                for entry in audit.outcomes(self.job, self.rows[pk], outcome, error, self.words)
+            ]
+            audit.record(self.organization, entries)
+        for (outcome, error, advice), keys in alike.items():
+            for pk in keys:
+                row = self.stored[pk]
+                row.outcome, row.error, row.advice, row.settled_at = outcome, error, advice, now
+
+
+def _request(batch: Batch, bulk_size: int) -> Request:
+    row = batch.rows[0]
+    match row.action:
+        case Action.INVITE | Action.REACTIVATE:
+            return Invitation(row.email, str(row.wanted[ROLE]))
+        case Action.DEACTIVATE:
+            return Deactivation(row.member_id)
+        case Action.CHANGE:
+            return Change(row.wanted, tuple(row.member_id for row in batch.rows))

@@ -1,0 +1,25 @@
+from django.urls import path
+from django.views.generic import RedirectView
+
+from .views import audit, connections, members, plans
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="members"), name="home"),
+    path("members/", members.members, name="members"),
+    path("members/freshness/", members.freshness, name="freshness"),
+    path("members/refresh/", members.refresh, name="refresh"),
+    path("members/selection/", members.select, name="select"),
+    path("members/selection/<slug:field>/", members.choose_value, name="choose-value"),
+    path("members/invite/", members.invite, name="invite"),
+    path("members/export/", members.export, name="export-members"),
+    path("members/<str:member_id>/", members.member, name="member"),
+    path("plans/<uuid:plan_id>/", plans.plan, name="plan"),
+    path("plans/<uuid:plan_id>/apply/", plans.apply, name="apply"),
+    path("jobs/<uuid:job_id>/", plans.job, name="job"),
+    path("jobs/<uuid:job_id>/result/", plans.result, name="result"),
+    path("audit/", audit.log, name="audit"),
+    path("audit/export/", audit.export, name="export-audit"),
+    path("connections/", connections.connections, name="connections"),
+    path("connections/switch/", connections.switch, name="switch"),
+    path("connections/<int:pk>/disconnect/", connections.disconnect, name="disconnect"),
+]

@@ -1,0 +1,1 @@
+"""Guard, form, one service call, answer."""

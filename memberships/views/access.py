@@ -1,0 +1,68 @@
+"""Who is asking, for which organization, and may they?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django_htmx.http import HttpResponseClientRedirect
+
+from memberships.models import Connection, Organization
+from memberships.services import connections
+from memberships.services.connections import Access, NotAllowed
+
+
+class ManagerRequest(HttpRequest):
+    """A request that passed `manager_required`."""
+
+    session_key: str
+    connection: Connection
+    organization: Organization
+    access: Access
+    htmx: Any
+
+
+def manager_required(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Let only people in who may manage the current organization, as the provider says."""
+
+    @wraps(view)
+    def guarded(request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        connection = current(request)
+        if connection is None:
+            return to_sign_in(request)
+        access = connections.access(connection)
+        if not access.allowed:
+            permission = connections.capabilities(connection.organization).manage_permission
+            raise NotAllowed(str(connection.organization), permission)
+        request.session_key = request.session.session_key
+        request.connection, request.organization, request.access = connection, connection.organization, access
+        return view(request, *args, **kwargs)
+
+    return guarded
+
+
+def signed_in(request: Any) -> list[Connection]:
+    """The connections of this browser session; read once a request."""
+    if not hasattr(request, "_signed_in"):
+        request._signed_in = connections.of_session(request.session.session_key)
+    found: list[Connection] = request._signed_in
+    return found
+
+
+def current(request: Any) -> Connection | None:
+    """The connection whose organization this session looks at."""
+    mine = signed_in(request)
+    chosen = request.session.get("connection")
+    return next((c for c in mine if c.pk == chosen), mine[0] if mine else None)
+
+
+def to_sign_in(request: Any) -> HttpResponse:
+    """Send someone to the sign-in page, and remember where they wanted to go."""
+    if request.method == "GET" and not request.htmx:
+        request.session["next"] = request.get_full_path()
+    if request.htmx:
+        return HttpResponseClientRedirect("/login/")
+    return redirect("login")

@@ -1,0 +1,44 @@
+"""Everything that happened, for reading and for keeping elsewhere."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.core.paginator import Paginator
+from django.http import HttpResponse, StreamingHttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from memberships.forms import AuditFilterForm
+from memberships.models.audit import EVENTS
+from memberships.services import audit, tables
+
+from .access import ManagerRequest, manager_required
+
+PAGE = 50
+
+
+@require_GET
+@manager_required
+def log(request: ManagerRequest) -> HttpResponse:
+    form = AuditFilterForm(request.GET, events=EVENTS)
+    entries = audit.search(request.organization, **form.search())
+    page = Paginator(entries, PAGE).get_page(request.GET.get("page"))
+    kept = {name: value for name, value in request.GET.items() if name in form.fields and value}
+    context: dict[str, Any] = {
+        "form": form,
+        "page": page,
+        "pages": list(page.paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1)),
+        "filter_address": urlencode(kept),
+        "filtered": bool(kept),
+        "events": EVENTS,
+    }
+    return render(request, "memberships/audit.html", context)
+
+
+@require_GET
+@manager_required
+def export(request: ManagerRequest) -> StreamingHttpResponse:
+    form = AuditFilterForm(request.GET, events=EVENTS)
+    return tables.download("audit-log", tables.audit(audit.search(request.organization, **form.search())))

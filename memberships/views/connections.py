@@ -1,0 +1,58 @@
+"""The organizations this session is signed in to: switch between them, give one back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from memberships.models import Connection
+from memberships.services import connections as service
+
+from . import access
+
+
+@require_GET
+def connections(request: Any) -> HttpResponse:
+    """Everyone signed in sees this page, also when their permission in one organization is gone."""
+    mine = access.signed_in(request)
+    if not mine:
+        return access.to_sign_in(request)
+    current = access.current(request)
+    rows = [(c, service.capabilities(c.organization), c == current) for c in mine]
+    return render(request, "memberships/connections.html", {"rows": rows})
+
+
+@require_POST
+def switch(request: Any) -> HttpResponse:
+    chosen = _mine(request, request.POST.get("organization", ""))
+    request.session["connection"] = chosen.pk
+    return redirect("members")
+
+
+def disconnect(request: Any, pk: int) -> HttpResponse:
+    """First says which jobs stop; then gives the consent back."""
+    chosen = _mine(request, str(pk))
+    if request.method != "POST":
+        context = {"connection": chosen, "jobs": list(service.open_jobs(chosen).select_related("plan"))}
+        return render(request, "memberships/disconnect.html", context)
+    told = service.disconnect(chosen)
+    if told:
+        messages.success(request, f"Disconnected from {chosen.organization}. Close was told to forget the consent.")
+    else:
+        messages.warning(
+            request,
+            f"Disconnected from {chosen.organization} here, but Close could not be told. Remove the consent in Close "
+            "under Settings > Developer > OAuth Apps if you want to be sure.",
+        )
+    return redirect("connections" if len(access.signed_in(request)) > 1 else "login")
+
+
+def _mine(request: Any, pk: str) -> Connection:
+    found = next((c for c in access.signed_in(request) if str(c.pk) == pk), None)
+    if found is None:
+        raise Http404
+    return found

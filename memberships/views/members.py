@@ -1,0 +1,292 @@
+"""The members page, its ticks, and what is done with the ticked people."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import Http404, HttpResponse, QueryDict, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.vary import vary_on_headers
+
+from memberships.domain import permissions
+from memberships.domain.people import ROLE, Role
+from memberships.forms import FilterForm, InviteForm, MemberForm, ValueForm
+from memberships.models import MirroredMember
+from memberships.providers.errors import ProviderError
+from memberships.services import audit, plans, roster, selection, tables
+from memberships.services.connections import capabilities
+from memberships.services.tasks import refresh_roster
+from memberships.services.wording import Words
+
+from .access import ManagerRequest, manager_required
+
+PAGE = 50
+_ACTIONS = {"role": ROLE, "recording": "auto_record_calls"}
+
+
+@require_GET
+@vary_on_headers("HX-Request")
+@manager_required
+def members(request: ManagerRequest) -> HttpResponse:
+    _refresh_if_stale(request)
+    context = _list(request, request.GET)
+    return render(request, "memberships/members.html#list" if request.htmx else "memberships/members.html", context)
+
+
+@require_GET
+@manager_required
+def freshness(request: ManagerRequest) -> HttpResponse:
+    """The freshness line while a refresh runs; tells the list to reload once it is over."""
+    fresh = roster.freshness(request.organization)
+    response = render(request, "memberships/members.html#fresh", {"fresh": fresh, "organization": request.organization})
+    if not fresh.refreshing:
+        response["HX-Trigger"] = "roster-refreshed"
+        if request.GET.get("first"):
+            response["HX-Refresh"] = "true"
+    return response
+
+
+@require_POST
+@manager_required
+def refresh(request: ManagerRequest) -> HttpResponse:
+    if roster.claim_refresh(request.organization):
+        refresh_roster.enqueue(request.connection.pk)
+    return redirect(_list_url(request.GET))
+
+
+@require_POST
+@manager_required
+def select(request: ManagerRequest) -> HttpResponse:
+    """Take over the page's ticks, then do what the pressed button says. The address carries the filter."""
+    everything = "everything" in request.POST
+    shown = request.POST.getlist("shown")
+    ticked = shown if everything else request.POST.getlist("member")
+    selection.tick(request.session_key, request.organization, shown, ticked)
+    if request.htmx:
+        return render(request, "memberships/members.html#ticked", _list(request, request.GET))
+    if field := _ACTIONS.get(request.POST.get("action", "")):
+        return redirect("choose-value", field)
+    if request.POST.get("action") == "clear":
+        selection.clear(request.session_key, request.organization)
+    elif shown_count := _number(request.POST.get("all", "")):
+        query = _query(request, request.GET)
+        try:
+            selection.add_matching(request.session_key, request.organization, query, shown_count)
+        except selection.Moved as moved:
+            messages.warning(request, str(moved))
+    url = _list_url(request.GET, page=request.POST.get("page"))
+    return redirect(url)
+
+
+@manager_required
+def choose_value(request: ManagerRequest, field: str) -> HttpResponse:
+    """A new value for everyone selected; ends in a plan to review."""
+    its_field = next((f for f in capabilities(request.organization).fields if f.name == field), None)
+    if its_field is None:
+        raise Http404
+    chosen = selection.members(request.session_key, request.organization)
+    if not chosen:
+        messages.warning(request, "Nobody is selected: tick the people you want to change first.")
+        return redirect("members")
+    roles = roster.roles(request.organization)
+    form = ValueForm(request.POST or None, field=its_field, roles=roles)
+    if request.method == "POST" and form.is_valid():
+        wanted = {field: form.cleaned_data["value"]}
+        ids = [row.remote_id for row in chosen]
+        try:
+            plan = plans.propose_change(
+                request.connection, ids, wanted, reason=form.cleaned_data["reason"], channel=audit.CHANNEL_SCREEN
+            )
+        except ProviderError as error:
+            form.add_error(None, f"{error} Nothing was sent; try again.")
+        else:
+            return redirect("plan", plan.pk)
+    context = {
+        "form": form,
+        "title": "Change role" if field == ROLE else f"Change {its_field.label.lower()}",
+        "chosen": [(row, _role_name(roles, row)) for row in chosen],
+        "roles": [(role, permissions.summary(role)) for role in roles.values()] if field == ROLE else [],
+    }
+    return render(request, "memberships/choose_value.html", context, status=422 if form.errors else 200)
+
+
+@manager_required
+def invite(request: ManagerRequest) -> HttpResponse:
+    roles = roster.roles(request.organization)
+    form = InviteForm(request.POST or None, roles=roles)
+    if request.method == "POST" and form.is_valid():
+        try:
+            plan = plans.propose_invitations(
+                request.connection,
+                form.cleaned_data["addresses"],
+                form.cleaned_data["role"],
+                reason=form.cleaned_data["reason"],
+                channel=audit.CHANNEL_SCREEN,
+            )
+        except ProviderError as error:
+            form.add_error(None, f"{error} Nothing was sent; try again.")
+        else:
+            return redirect("plan", plan.pk)
+    context = {"form": form, "roles": roles.values()}
+    return render(request, "memberships/invite.html", context, status=422 if form.errors else 200)
+
+
+@manager_required
+def member(request: ManagerRequest, member_id: str) -> HttpResponse:
+    """One person: their fields, edited through the same plan, and their history."""
+    row = roster.member(request.organization, member_id)
+    if row is None:
+        raise Http404
+    roles, its_capabilities = roster.roles(request.organization), capabilities(request.organization)
+    its_member = row.member()
+    current = {field.name: its_member.value(field.name) for field in its_capabilities.fields}
+    form = MemberForm(request.POST or None, capabilities=its_capabilities, roles=roles, current=current)
+    if request.method == "POST" and form.is_valid():
+        if not (wanted := form.wanted()):
+            form.add_error(None, "Nothing is changed yet: choose another value first.")
+        else:
+            try:
+                plan = plans.propose_change(
+                    request.connection,
+                    [member_id],
+                    wanted,
+                    reason=form.cleaned_data["reason"],
+                    channel=audit.CHANNEL_SCREEN,
+                )
+            except ProviderError as error:
+                form.add_error(None, f"{error} Nothing was sent; try again.")
+            else:
+                return redirect("plan", plan.pk)
+    entries = Paginator(audit.of_member(request.organization, member_id, row.email), PAGE)
+    context = {
+        "form": form,
+        "member": row,
+        "role_name": _role_name(roles, row),
+        "history": entries.get_page(request.GET.get("page")),
+        "fresh": roster.freshness(request.organization),
+    }
+    return render(request, "memberships/member.html", context, status=422 if form.errors else 200)
+
+
+@require_GET
+@manager_required
+def export(request: ManagerRequest) -> StreamingHttpResponse:
+    """The filtered list as CSV, in the order shown."""
+    roles = roster.roles(request.organization)
+    rows = roster.members(request.organization, FilterForm(request.GET, roles=roles).query(), roles)
+    words = Words(capabilities(request.organization), roles)
+    return tables.download("members", tables.members(rows, words))
+
+
+# What the page shows
+
+
+def _list(request: ManagerRequest, params: QueryDict) -> dict[str, Any]:
+    roles = roster.roles(request.organization)
+    form = FilterForm(params, roles=roles)
+    query = form.query()
+    matching = roster.members(request.organization, query, roles)
+    page = Paginator(matching, PAGE).get_page(params.get("page"))
+    chosen = selection.selected(request.session_key, request.organization)
+    words = Words(capabilities(request.organization), roles)
+    rows = [_row(row, row.pk in chosen.ids, words) for row in page.object_list]
+    total = page.paginator.count
+    away = chosen.outside(set(matching.order_by().values_list("pk", flat=True))) if chosen else 0
+    kept = {name: value for name, value in _kept(params).items() if name != "page"}
+    counts = roster.counts(request.organization)
+    return {
+        "form": form,
+        "query": query,
+        "chips": _chips(form, query, kept),
+        "page": page,
+        "pages": list(page.paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1)),
+        "rows": rows,
+        "total": total,
+        "counts": counts,
+        "people": sum(counts.values()),
+        "selected": len(chosen),
+        "away": away,
+        "all_selected": total > 0 and len(chosen) - away == total,
+        "page_selected": bool(rows) and all(row["ticked"] for row in rows),
+        "address": urlencode(kept | ({"page": page.number} if page.number > 1 else {})),
+        "filter_address": urlencode(kept),
+        "sort_columns": _sort_columns(query, kept),
+        "fresh": roster.freshness(request.organization),
+        "organization": request.organization,
+    }
+
+
+def _row(row: MirroredMember, ticked: bool, words: Words) -> dict[str, Any]:
+    recording = row.settings.get("auto_record_calls")
+    return {
+        "member": row,
+        "ticked": ticked,
+        "role": words.value(ROLE, row.role_id),
+        "recording": words.value("auto_record_calls", recording),
+        "recording_set": recording in ("enabled", "disabled"),
+    }
+
+
+def _role_name(roles: dict[str, Role], row: MirroredMember) -> str:
+    return roles[row.role_id].name if row.role_id in roles else row.role_id
+
+
+def _chips(form: FilterForm, query: roster.Query, kept: dict[str, str]) -> list[dict[str, str]]:
+    """The applied filters, each with the address of the list without it."""
+    shown = {
+        "q": query.q,
+        "role": dict(form.fields["role"].choices).get(query.role, ""),  # type: ignore[attr-defined]
+        "status": query.status.title(),
+    }
+    return [
+        {
+            "text": f"{form.fields[name].label}: {text}",
+            "address": urlencode({k: v for k, v in kept.items() if k != name}),
+        }
+        for name, text in shown.items()
+        if text
+    ]
+
+
+def _sort_columns(query: roster.Query, kept: dict[str, str]) -> dict[str, dict[str, str]]:
+    columns = {}
+    for name in roster.SORTS:
+        current = query.sort.removeprefix("-") == name
+        descending = current and query.sort.startswith("-")
+        turned = f"-{name}" if current and not descending else name
+        columns[name] = {
+            "address": urlencode(kept | {"sort": turned}),
+            "aria": ("descending" if descending else "ascending") if current else "",
+        }
+    return columns
+
+
+def _query(request: ManagerRequest, params: QueryDict) -> roster.Query:
+    return FilterForm(params, roles=roster.roles(request.organization)).query()
+
+
+def _kept(params: QueryDict) -> dict[str, str]:
+    return {name: params[name] for name in ("q", "role", "status", "sort", "page") if params.get(name)}
+
+
+def _list_url(params: QueryDict, page: str | None = None) -> str:
+    kept = _kept(params) | ({"page": page} if page and _number(page) else {})
+    return reverse("members") + (f"?{urlencode(kept)}" if kept else "")
+
+
+def _number(text: str) -> int:
+    digits = text.replace(",", "")
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 10 else 0
+
+
+def _refresh_if_stale(request: ManagerRequest) -> None:
+    """A stale mirror is refreshed behind the page."""
+    fresh = roster.freshness(request.organization)
+    if fresh.stale and not fresh.refreshing and not request.htmx and roster.claim_refresh(request.organization):
+        refresh_roster.enqueue(request.connection.pk)
+        request.organization.refresh_from_db(fields=["refresh_until"])

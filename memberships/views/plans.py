@@ -1,0 +1,179 @@
+"""Review a plan, apply it, and read what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import Http404, HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from memberships.domain import permissions
+from memberships.domain.people import ROLE, Role
+from memberships.domain.plan import Verdict
+from memberships.models import Job, Outcome, Plan, PlanRow
+from memberships.services import jobs, plans, roster, tables, wording
+from memberships.services.connections import capabilities
+from memberships.services.wording import Words
+
+from .access import ManagerRequest, manager_required
+
+PAGE = 100
+
+
+@require_GET
+@manager_required
+def plan(request: ManagerRequest, plan_id: UUID) -> HttpResponse:
+    """The review page."""
+    return _review(request, _plan(request, plan_id))
+
+
+@require_POST
+@manager_required
+def apply(request: ManagerRequest, plan_id: UUID) -> HttpResponse:
+    """Start exactly this plan, once."""
+    its_plan = _plan(request, plan_id)
+    if not request.access.may_apply:
+        return _review(request, its_plan, problem=f"{request.access.notice} Try again in a moment.")
+    typed = request.POST.get("confirm", "")
+    try:
+        job = plans.apply(
+            its_plan, request.connection, fingerprint=request.POST.get("fingerprint", ""), typed=typed
+        )
+    except plans.WrongNumber as wrong:
+        return _review(request, its_plan, problem=str(wrong), typed=typed, at_number=True)
+    except plans.CannotApply as problem:
+        return _review(request, its_plan, problem=str(problem))
+    return redirect("job", job.pk)
+
+
+@require_GET
+@manager_required
+def job(request: ManagerRequest, job_id: UUID) -> HttpResponse:
+    """The job while it runs and its receipt afterwards; asked for by htmx, only the part that moves."""
+    its_job = _job(request, job_id)
+    template = "memberships/job.html#progress" if request.htmx else "memberships/job.html"
+    response = render(request, template, _receipt(request, its_job))
+    if request.htmx and its_job.finished:
+        # The buttons and the sentence outside the part that moves are different now.
+        response["HX-Refresh"] = "true"
+    return response
+
+
+@require_GET
+@manager_required
+def result(request: ManagerRequest, job_id: UUID) -> StreamingHttpResponse:
+    its_job = _job(request, job_id)
+    words = _words(request)
+    return tables.download("receipt", tables.outcomes(its_job.plan.rows.order_by("position"), words))
+
+
+def _plan(request: ManagerRequest, plan_id: UUID) -> Plan:
+    if found := plans.find(request.organization, plan_id):
+        return found
+    raise Http404
+
+
+def _job(request: ManagerRequest, job_id: UUID) -> Job:
+    if found := jobs.find(request.organization, job_id):
+        return found
+    raise Http404
+
+
+def _words(request: ManagerRequest) -> Words:
+    return Words(capabilities(request.organization), roster.roles(request.organization))
+
+
+def _review(
+    request: ManagerRequest, its_plan: Plan, *, problem: str = "", typed: str = "", at_number: bool = False
+) -> HttpResponse:
+    words, counts = _words(request), plans.counts(its_plan)
+    its_job = Job.objects.filter(plan=its_plan).select_related("connection").first()
+    will = counts[Verdict.WILL]
+    invites = its_plan.kind == Plan.Kind.INVITE
+    context = {
+        "plan": its_plan,
+        "job": its_job,
+        "expired": plans.expired(its_plan) and not its_job,
+        "goal": words.goal(its_plan.kind, its_plan.wanted, will),
+        "invites": invites,
+        "groups": {
+            verdict.value: _group(request, verdict.value, plans.rows(its_plan, verdict), words) for verdict in Verdict
+        },
+        "effects": _effects(its_plan, words.roles) if ROLE in its_plan.wanted else [],
+        "button": f"Send {wording.invitations(will)}" if invites else f"Apply to {wording.members(will)}",
+        "problem": problem,
+        "typed": typed,
+        "at_number": at_number,
+    }
+    return render(request, "memberships/plan.html", context, status=422 if problem else 200)
+
+
+def _receipt(request: ManagerRequest, its_job: Job) -> dict[str, Any]:
+    words, progress = _words(request), jobs.progress(its_job)
+    will = plans.rows(its_job.plan, Verdict.WILL)
+    titles = {
+        Outcome.REFUSED: "Refused",
+        Outcome.UNKNOWN: "Unknown",
+        Outcome.NOT_ATTEMPTED: "Not attempted",
+        Outcome.DONE: "Done",
+    }
+    groups = [
+        {"title": title, "outcome": outcome.name.lower()}
+        | _group(request, outcome.name.lower(), will.filter(outcome=outcome), words)
+        for outcome, title in titles.items()
+        if its_job.finished
+    ]
+    return {
+        "job": its_job,
+        "plan": its_job.plan,
+        "progress": progress,
+        "tenth": 10 * (10 * progress.settled // max(1, progress.total)),
+        "groups": [group for group in groups if group["count"]],
+        "invites": its_job.plan.kind == Plan.Kind.INVITE,
+        "goal": words.goal(its_job.plan.kind, its_job.plan.wanted, progress.total),
+        "waits_s": jobs.waits_s(its_job),
+        "stuck": jobs.is_stuck(its_job),
+    }
+
+
+def _group(request: ManagerRequest, parameter: str, rows: QuerySet[PlanRow], words: Words) -> dict[str, Any]:
+    """One page of some of a plan's rows. `parameter` names the page in the address."""
+    page = Paginator(rows, PAGE).get_page(request.GET.get(parameter))
+    return {
+        "parameter": parameter,
+        "count": page.paginator.count,
+        "page": page,
+        "rows": [_shown(stored, words) for stored in page.object_list],
+        "earlier": {parameter: page.number - 1},
+        "later": {parameter: page.number + 1},
+    }
+
+
+def _shown(stored: PlanRow, words: Words) -> dict[str, Any]:
+    row = stored.row()
+    return {"row": stored, "edits": [words.edit(edit) for edit in row.edits]}
+
+
+def _effects(its_plan: Plan, roles: Mapping[str, Role]) -> list[dict[str, Any]]:
+    """For each role people come from: how many, and which permissions they win and lose."""
+    new = roles.get(str(its_plan.wanted[ROLE]))
+    found = []
+    for old_id, number in plans.previous_roles(its_plan).items():
+        old = roles.get(old_id)
+        change = permissions.difference(old, new)
+        found.append(
+            {
+                "from": old.name if old else (old_id or "nothing"),
+                "number": number,
+                "gained": change.gained,
+                "lost": change.lost,
+            }
+        )
+    return found
+
+
