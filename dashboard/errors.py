@@ -95,13 +95,19 @@ def _describe(error: Exception) -> Problem:
             )
         case RateLimited(retry_after_s=wait_s):
             return Problem(
-                503, "Close asks us to slow down", f"Try again in {max(1, round(wait_s))} s. Nothing was changed."
+                503,
+                "Close asks us to slow down",
+                f"Try again in {max(1, round(wait_s))} s. Nothing was changed.",
             )
         case Refused() | Unavailable():
             return Problem(502, "Close can't be reached just now", f"{error} Nothing was changed.")
         case _:
             return Problem(
-                502, "Close's answer to the sign-in can't be used", "Nothing was signed in.", "Start again", _SIGN_IN
+                502,
+                "Close's answer to the sign-in can't be used",
+                "Nothing was signed in.",
+                "Start again",
+                _SIGN_IN,
             )
 
 
@@ -130,7 +136,9 @@ def _plain(status: int, heading: str, text: str, link: str = "Go to the members"
 bad_request = _plain(400, "That request makes no sense", "Something in it is malformed. Nothing was changed.")
 denied = _plain(403, "That is not allowed", "Nothing was changed.")
 not_found = _plain(
-    404, "Nothing is here", "The address is wrong, or what was here belongs to another organization or is gone."
+    404,
+    "Nothing is here",
+    "The address is wrong, or what was here belongs to another organization or is gone.",
 )
 server_error = _plain(
     500, "Something went wrong on our side", "It has been noted. What a job already did is on its receipt."

@@ -18,7 +18,7 @@ _PR_SET_PDEATHSIG = 1
 def start(arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
     """Run `manage.py ARGUMENTS` as a child that does not outlive this process."""
     command = [sys.executable, str(settings.BASE_DIR / "manage.py"), *arguments]
-    return subprocess.Popen(command, env=environment, preexec_fn=_end_with_parent)  # noqa: PLW1509, S603
+    return subprocess.Popen(command, env=environment, preexec_fn=_end_with_parent)  # noqa: PLW1509
 
 
 def stop(children: Sequence[subprocess.Popen[bytes]]) -> None:

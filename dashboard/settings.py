@@ -5,6 +5,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
+from django.contrib.messages import constants as messages
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env
 
@@ -18,17 +19,25 @@ def _secret(name: str, for_development: str) -> str:
     if not value and DEBUG:
         return for_development
     if not value:
-        raise ImproperlyConfigured(f"Set {name} in the environment: nothing starts without it. See README.md.")
+        raise ImproperlyConfigured(
+            f"Set {name} in the environment: nothing starts without it. See README.md."
+        )
     return value
 
 
 def _address(name: str, default: str = "") -> str:
     value = env.str(name, default).rstrip("/")
     parts = urlsplit(value)
-    if value and (parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment):
-        raise ImproperlyConfigured(f"{name} must be an address such as https://people.example.com, without a query.")
+    if value and (
+        parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment
+    ):
+        raise ImproperlyConfigured(
+            f"{name} must be an address such as https://people.example.com, without a query."
+        )
     if value and parts.scheme == "http" and not (DEBUG and parts.hostname in LOOPBACK):
-        raise ImproperlyConfigured(f"{name} must start with https:// (plain http only with DEBUG=true on this machine).")
+        raise ImproperlyConfigured(
+            f"{name} must start with https:// (plain http only with DEBUG=true on this machine)."
+        )
     return value
 
 
@@ -49,7 +58,9 @@ for _key in TOKEN_ENCRYPTION_KEYS:
 
 PUBLIC_URL = _address("PUBLIC_URL")
 if not PUBLIC_URL and not DEBUG:
-    raise ImproperlyConfigured("Set PUBLIC_URL to the https address people use, such as https://people.example.com.")
+    raise ImproperlyConfigured(
+        "Set PUBLIC_URL to the https address people use, such as https://people.example.com."
+    )
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", [urlsplit(PUBLIC_URL).hostname] if PUBLIC_URL else list(LOOPBACK))
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", [PUBLIC_URL] if PUBLIC_URL else [])
 TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", [])
@@ -120,7 +131,9 @@ TEMPLATES = [
 
 VAR_DIR = BASE_DIR / "var"
 VAR_DIR.mkdir(exist_ok=True)
-DATABASES = {"default": env.dj_db_url("DATABASE_URL", f"sqlite:///{VAR_DIR / 'roster.sqlite3'}", conn_max_age=60)}
+DATABASES = {
+    "default": env.dj_db_url("DATABASE_URL", f"sqlite:///{VAR_DIR / 'roster.sqlite3'}", conn_max_age=60)
+}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # The defaults lose writes when several processes write at once.
     DATABASES["default"]["OPTIONS"] = {
@@ -151,6 +164,7 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"  # Strict would drop the session on the way back from Close
 CSRF_COOKIE_HTTPONLY = True
 CSRF_FAILURE_VIEW = "dashboard.errors.csrf_failed"
+MESSAGE_TAGS = {messages.SUCCESS: "good", messages.WARNING: "warn", messages.ERROR: "bad"}
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 
 SECURE = not DEBUG

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import requests
@@ -29,7 +28,6 @@ class _App(DjangoOAuth2App):
     client_cls = oauth.TokenSession
 
 
-@cache
 def _close() -> Any:
     registry = OAuth()
     registry.oauth2_client_cls = _App
@@ -70,7 +68,9 @@ def callback(request: Any) -> HttpResponse:
     connections.remember(request.session.session_key, connection)
     jobs.resume(connection)
     wanted = request.session.pop("next", "")
-    safe = url_has_allowed_host_and_scheme(wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure())
+    safe = url_has_allowed_host_and_scheme(
+        wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
     return redirect(wanted if safe else "members")
 
 

@@ -8,3 +8,7 @@ import os
 os.environ.setdefault("DEBUG", "true")
 
 from dashboard.settings import *  # noqa: F403
+
+# Tasks are noted, not run: a test that wants a worker is one (`work`), or starts a real one.
+TASKS = {"default": {"BACKEND": "django.tasks.backends.dummy.DummyBackend"}}
+CALL_DEADLINE_S = 5.0

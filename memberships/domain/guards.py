@@ -63,7 +63,8 @@ def review(rows: Sequence[Row], now: Situation) -> list[Row]:
     if takers and len((now.roster.managers() - takers) | granted) < now.minimum_managers:
         reason = too_few(now.minimum_managers)
         checked = [
-            row.blocked(reason) if row.verdict is Verdict.WILL and row.member_id in takers else row for row in checked
+            row.blocked(reason) if row.verdict is Verdict.WILL and row.member_id in takers else row
+            for row in checked
         ]
     return checked
 

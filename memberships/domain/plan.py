@@ -79,11 +79,21 @@ def invitations(entries: Iterable[Entry], role: Role, roster: Roster, roles: Map
     rows: list[Row] = []
     for entry in entries:
         member = members.get(entry.email)
-        row = Row(Action.INVITE, Verdict.WILL, email=entry.email, name=entry.name, edits=(Edit(ROLE, None, role.id),))
+        row = Row(
+            Action.INVITE,
+            Verdict.WILL,
+            email=entry.email,
+            name=entry.name,
+            edits=(Edit(ROLE, None, role.id),),
+        )
         if member:
             name = member.name or entry.name
             row = replace(
-                row, action=Action.REACTIVATE, member_id=member.id, name=name, edits=(Edit(ROLE, member.role_id, role.id),)
+                row,
+                action=Action.REACTIVATE,
+                member_id=member.id,
+                name=name,
+                edits=(Edit(ROLE, member.role_id, role.id),),
             )
         if not entry.email:
             row = replace(row, name=entry.text).blocked(f"Not an e-mail address (line {entry.line}).")
@@ -93,7 +103,9 @@ def invitations(entries: Iterable[Entry], role: Role, roster: Roster, roles: Map
             held = roles[member.role_id].name if member.role_id in roles else member.role_id
             row = replace(row, verdict=Verdict.ALREADY, reason=f"Already active, with the role {held}.")
         elif role.can_manage:
-            row = row.blocked(f"{role.name} can't be given by invitation: invite with another role, raise it after.")
+            row = row.blocked(
+                f"{role.name} can't be given by invitation: invite with another role, raise it after."
+            )
         elif member:
             row = replace(row, reason="Was here before: will be reactivated.")
         else:
@@ -102,6 +114,72 @@ def invitations(entries: Iterable[Entry], role: Role, roster: Roster, roles: Map
             first_line.setdefault(entry.email, entry.line)
         rows.append(row)
     return rows
+
+
+def deactivations(members: Iterable[Member]) -> list[Row]:
+    """Take each member out of the organization, as far as the provider does: the membership becomes inactive."""
+    rows: dict[str, Row] = {}
+    for member in members:
+        row = Row(Action.DEACTIVATE, Verdict.WILL, member.id, member.email, member.name)
+        if member.status is Status.INACTIVE:
+            row = replace(row, verdict=Verdict.ALREADY, reason="Already inactive: nothing is sent.")
+        rows[member.id] = row
+    return list(rows.values())
+
+
+def again(rows: Iterable[Row], roster: Roster, roles: Mapping[str, Role]) -> list[Row]:
+    """The same wishes once more, planned on what is true now."""
+    planned: list[Row] = []
+    for row in rows:
+        member = roster.members.get(row.member_id)
+        match row.action:
+            case Action.INVITE | Action.REACTIVATE:
+                entry = Entry(len(planned) + 1, row.email, row.email, row.name)
+                role_id = str(row.wanted[ROLE])
+                role = roles.get(role_id, Role(role_id, role_id, frozenset(), can_manage=False))
+                planned += invitations([entry], role, roster, roles)
+            case _ if member is None:
+                planned.append(row.blocked("Is no longer in the organization."))
+            case Action.DEACTIVATE:
+                planned += deactivations([member])
+            case Action.CHANGE:
+                planned += changes([member], row.wanted)
+    return planned
+
+
+def undo(rows: Iterable[Row], roster: Roster) -> list[Row]:
+    """The inverse of rows that were done. What was changed since is not touched."""
+    by_email = roster.by_email()
+    planned: list[Row] = []
+    for row in rows:
+        member = roster.members.get(row.member_id) or by_email.get(row.email)
+        match row.action:
+            case Action.DEACTIVATE:
+                back = replace(row, verdict=Verdict.BLOCKED, edits=())
+                planned.append(
+                    back.blocked("A deactivation is taken back by inviting them again, with a role.")
+                )
+            case _ if member is None:
+                planned.append(row.blocked("Is no longer in the organization."))
+            case Action.INVITE | Action.REACTIVATE:
+                planned += deactivations([member])
+            case Action.CHANGE:
+                planned.append(_undone(row, member))
+    return planned
+
+
+def _undone(row: Row, member: Member) -> Row:
+    inverse = tuple(Edit(edit.field, edit.after, edit.before) for edit in row.edits)
+    back = Row(Action.CHANGE, Verdict.WILL, member.id, member.email, member.name, inverse)
+    if all(member.value(edit.field) == edit.after for edit in inverse):
+        return replace(back, verdict=Verdict.ALREADY, reason="Already back: nothing is sent.")
+    if any(member.value(edit.field) != edit.before for edit in inverse):
+        return back.blocked("Changed since by someone else: left as it is.")
+    if any(edit.after is None for edit in inverse):
+        return back.blocked("Had no value before, and that can't be set again.")
+    if not member.active:
+        return back.blocked("Inactive: reactivate them first.")
+    return back
 
 
 def fingerprint(organization_id: str, rows: Sequence[Row]) -> str:

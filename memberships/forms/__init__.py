@@ -23,7 +23,9 @@ def _reason() -> forms.CharField:
         max_length=200,
         required=False,
         help_text="Optional. Kept in the audit log: a sentence, or a link to a ticket.",
-        error_messages={"max_length": "The reason can be %(limit_value)d characters at most; yours has %(show_value)d."},
+        error_messages={
+            "max_length": "The reason can be %(limit_value)d characters at most; yours has %(show_value)d."
+        },
         widget=forms.TextInput,
     )
 
@@ -31,7 +33,9 @@ def _reason() -> forms.CharField:
 class FilterForm(forms.Form):
     """The members page's address. Anything in it that makes no sense is left out rather than refused."""
 
-    q = forms.CharField(label="Search", required=False, max_length=200, widget=forms.TextInput({"type": "search"}))
+    q = forms.CharField(
+        label="Search", required=False, max_length=200, widget=forms.TextInput({"type": "search"})
+    )
     role = forms.ChoiceField(label="Role", required=False)
     status = forms.ChoiceField(
         label="Status", required=False, choices=[("", "All"), *((s.value, s.value.title()) for s in Status)]
@@ -50,13 +54,17 @@ class FilterForm(forms.Form):
     def query(self) -> Query:
         self.is_valid()
         good = self.cleaned_data
-        return Query(good.get("q", ""), good.get("role", ""), good.get("status", ""), good.get("sort") or "name")
+        return Query(
+            good.get("q", ""), good.get("role", ""), good.get("status", ""), good.get("sort") or "name"
+        )
 
 
 class ValueForm(forms.Form):
     """A new value of one field for the selected members. The server keeps the selection; the form never carries it."""
 
-    value = forms.ChoiceField(error_messages={"required": "Choose one.", "invalid_choice": "Choose one of the list."})
+    value = forms.ChoiceField(
+        error_messages={"required": "Choose one.", "invalid_choice": "Choose one of the list."}
+    )
     reason = _reason()
 
     def __init__(self, *args: Any, field: Field, roles: Mapping[str, Role], **kwargs: Any) -> None:
@@ -70,7 +78,12 @@ class MemberForm(forms.Form):
     """All editable fields of one person."""
 
     def __init__(
-        self, *args: Any, capabilities: Capabilities, roles: Mapping[str, Role], current: Mapping[str, Any], **kwargs: Any
+        self,
+        *args: Any,
+        capabilities: Capabilities,
+        roles: Mapping[str, Role],
+        current: Mapping[str, Any],
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, initial=current, **kwargs)
         for field in capabilities.fields:
@@ -110,7 +123,8 @@ class InviteForm(forms.Form):
         widget=forms.Textarea({"rows": 8, "spellcheck": "false", "autocomplete": "off"}),
     )
     role = forms.ChoiceField(
-        label="Role", error_messages={"required": "Choose a role.", "invalid_choice": "Choose a role of the list."}
+        label="Role",
+        error_messages={"required": "Choose a role.", "invalid_choice": "Choose a role of the list."},
     )
     reason = _reason()
 
@@ -122,7 +136,9 @@ class InviteForm(forms.Form):
         text: str = self.cleaned_data["addresses"]
         found = addresses.parse(text)
         if not any(entry.email for entry in found):
-            raise forms.ValidationError("There is no e-mail address in this. Paste at least one, such as ana@example.com.")
+            raise forms.ValidationError(
+                "There is no e-mail address in this. Paste at least one, such as ana@example.com."
+            )
         if len(found) > MOST_INVITATIONS:
             raise forms.ValidationError(
                 f"These are {len(found):,} entries. Invite {MOST_INVITATIONS:,} at most at a time."
@@ -131,7 +147,9 @@ class InviteForm(forms.Form):
 
 
 class AuditFilterForm(forms.Form):
-    q = forms.CharField(label="Person", required=False, max_length=200, widget=forms.TextInput({"type": "search"}))
+    q = forms.CharField(
+        label="Person", required=False, max_length=200, widget=forms.TextInput({"type": "search"})
+    )
     event = forms.ChoiceField(label="What", required=False)
     outcome = forms.ChoiceField(
         label="Outcome",

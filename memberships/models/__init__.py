@@ -2,11 +2,12 @@
 
 from .audit import AuditEntry
 from .connections import Connection, Login, Organization
-from .plans import Job, Outcome, Plan, PlanRow
+from .plans import Cause, Job, Outcome, Plan, PlanRow
 from .roster import MirroredMember, MirroredRole, Selection
 
 __all__ = [
     "AuditEntry",
+    "Cause",
     "Connection",
     "Job",
     "Login",

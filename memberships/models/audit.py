@@ -8,7 +8,6 @@ from django.db import models
 
 from .connections import Organization
 
-
 EVENTS = {
     "member.role.set": "Role",
     "member.auto_record_calls.set": "Call recording",

@@ -17,11 +17,14 @@ class Plan(models.Model):
     class Kind(models.TextChoices):
         CHANGE = "change"
         INVITE = "invite"
+        UNDO = "undo"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="plans")
     connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="plans")
     kind = models.CharField(max_length=20, choices=Kind)
+    # The job this plan retries or undoes.
+    origin = models.ForeignKey("Job", on_delete=models.PROTECT, null=True, related_name="successors")
     # What all rows get, by field: shown as one sentence; each row carries its own edits.
     wanted = models.JSONField(default=dict)
     reason = models.CharField(max_length=200, blank=True)
@@ -45,6 +48,15 @@ class Outcome(models.TextChoices):
     REFUSED = "refused"
 
 
+class Cause(models.TextChoices):
+    """Why a row is not done: what to do next depends on it."""
+
+    STALE = "stale"
+    GUARD = "guard"
+    REMOTE = "remote"
+    LOST = "lost"
+
+
 class PlanRow(models.Model):
     """One row of a plan and what became of it. `outcome` means something for rows that WILL only."""
 
@@ -62,6 +74,7 @@ class PlanRow(models.Model):
     # The intention: written before the call. A row found sent and unknown after a crash is settled by reading.
     sent_at = models.DateTimeField(null=True)
     settled_at = models.DateTimeField(null=True)
+    cause = models.CharField(max_length=10, choices=Cause, blank=True)
     error = models.TextField(blank=True)
     advice = models.TextField(blank=True)
     # The largest bulk this row may still be part of; halved when a bulk is refused.
@@ -69,7 +82,9 @@ class PlanRow(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["plan", "position"], name="plan_row_once")]
-        indexes = [models.Index(fields=["plan", "verdict", "outcome", "position"], name="plan_row_by_outcome")]
+        indexes = [
+            models.Index(fields=["plan", "verdict", "outcome", "position"], name="plan_row_by_outcome")
+        ]
 
     def __str__(self) -> str:
         return f"{self.action} {self.name or self.email}"

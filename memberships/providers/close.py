@@ -103,7 +103,13 @@ class CloseProvider:
     capabilities = CAPABILITIES
 
     def __init__(
-        self, api_url: str, credentials: Credentials, organization_id: str, *, deadline_s: float, patient: bool = False
+        self,
+        api_url: str,
+        credentials: Credentials,
+        organization_id: str,
+        *,
+        deadline_s: float,
+        patient: bool = False,
     ) -> None:
         """`api_url` is the host's address; see `Api` for the other arguments."""
         self.organization_id = organization_id
@@ -120,10 +126,17 @@ class CloseProvider:
     def actor(self) -> Actor:
         """Source: https://developer.close.com/api/resources/users"""
         me = _typed(self.api.call("GET", "me/"), _Me)
-        granted = [p for m in me.memberships if m.organization_id == self.organization_id for p in m.permissions_granted]
+        granted = [
+            p
+            for m in me.memberships
+            if m.organization_id == self.organization_id
+            for p in m.permissions_granted
+        ]
         name = next((o.name for o in me.organizations if o.id == self.organization_id), "")
         full_name = f"{me.first_name or ''} {me.last_name or ''}".strip()
-        return Actor(me.id, full_name, (me.email or "").lower(), self.organization_id, name, MANAGE in granted)
+        return Actor(
+            me.id, full_name, (me.email or "").lower(), self.organization_id, name, MANAGE in granted
+        )
 
     def roles(self) -> list[Role]:
         """Source: https://developer.close.com/api/resources/roles"""
@@ -132,7 +145,8 @@ class CloseProvider:
             page = self.api.call("GET", "role/", params={"_skip": str(len(found))} if found else None)
             items = [_typed(item, _Role) for item in _list(page, "data")]
             found += [
-                Role(r.id, r.name, frozenset(r.permissions), MANAGE in r.permissions, r.editable) for r in items
+                Role(r.id, r.name, frozenset(r.permissions), MANAGE in r.permissions, r.editable)
+                for r in items
             ]
             if not items or page.get("has_more") is not True:
                 return found
@@ -151,8 +165,13 @@ class CloseProvider:
         organization = _typed(answer, _Organization)
         if organization.id != self.organization_id:
             raise Unavailable("Close answered about another organization.")
-        members = {raw_member.id: raw_member for raw_member in _members(organization.inactive_memberships, Status.INACTIVE)}
-        members |= {raw_member.id: raw_member for raw_member in _members(organization.memberships, Status.ACTIVE)}
+        members = {
+            raw_member.id: raw_member
+            for raw_member in _members(organization.inactive_memberships, Status.INACTIVE)
+        }
+        members |= {
+            raw_member.id: raw_member for raw_member in _members(organization.memberships, Status.ACTIVE)
+        }
         return Roster(organization.id, organization.name, members, read_at)
 
     def apply(self, request: Request) -> Member | None:

@@ -1,6 +1,5 @@
 """The one way out: every remote API call passes through `Api.call`."""
 
-
 import socket
 import threading
 import time
@@ -100,7 +99,9 @@ class Api:
             return self._paced(method, path, header, *rest)
         except Refused as refusal:
             if refusal.status == 401 and not self._knows(header):
-                raise Disconnected(f"{self.name} no longer accepts this sign-in. Sign in again to reconnect.") from None
+                raise Disconnected(
+                    f"{self.name} no longer accepts this sign-in. Sign in again to reconnect."
+                ) from None
             raise
 
     def _knows(self, header: str) -> bool:
@@ -151,14 +152,16 @@ class Api:
             answer = msgspec.json.decode(content)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             answer = None
-        if 400 <= status:
+        if status >= 400:
             words = self.explain(answer)
             raise Refused(words or f"{self.name} refused without a reason (status {status}).", status)
         if status >= 300 or not isinstance(answer, dict):
             raise Unavailable(f"{self.name} gave an answer that can't be understood (status {status}).")
         return answer
 
-    def exchange(self, method: str, url: str, **kwargs: Any) -> tuple[int, requests.structures.CaseInsensitiveDict[str], bytes]:
+    def exchange(
+        self, method: str, url: str, **kwargs: Any
+    ) -> tuple[int, requests.structures.CaseInsensitiveDict[str], bytes]:
         """One HTTP exchange within the deadline. Raises Unavailable when there is no complete answer."""
         return exchange(self._session, self.name, self.deadline_s, method, url, **kwargs)
 
@@ -170,7 +173,12 @@ def exchange(
     with deadline(deadline_s) as its_deadline:
         try:
             with http.request(
-                method, url, timeout=(min(CONNECT_TIMEOUT_S, deadline_s), deadline_s), allow_redirects=False, stream=True, **kwargs
+                method,
+                url,
+                timeout=(min(CONNECT_TIMEOUT_S, deadline_s), deadline_s),
+                allow_redirects=False,
+                stream=True,
+                **kwargs,
             ) as response:
                 content = bytearray()
                 for chunk in response.iter_content(65536):
@@ -208,7 +216,7 @@ class _Header(requests.auth.AuthBase):
 _calls = threading.local()
 
 
-class deadline:  # noqa: N801 - reads as a statement: `with deadline(5):`
+class deadline:
     """Shuts the socket of the call it surrounds when time is up.
 
     A socket timeout only bounds each read, so an answer that comes a byte at a time would hold a worker forever.

@@ -34,7 +34,11 @@ def allowance(headers: Mapping[str, str]) -> Allowance | None:
 def retry_after_s(headers: Mapping[str, str], default: float = 1.0) -> float:
     """How long a 429 asks to wait: the window's reset, else Retry-After in seconds, else `default`."""
     found = {name.lower(): float(number) for name, number in _PAIR.findall(headers.get("ratelimit", ""))}
-    candidates = [found.get("reset"), _number(headers.get("ratelimit-reset", "")), _number(headers.get("retry-after", ""))]
+    candidates = [
+        found.get("reset"),
+        _number(headers.get("ratelimit-reset", "")),
+        _number(headers.get("retry-after", "")),
+    ]
     wait = next((c for c in candidates if c), default)
     return min(wait, _LONGEST_WAIT_S)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
-
 
 from memberships.domain.plan import Action, Edit, Row
 from memberships.models import AuditEntry, Connection, Job, Organization, Plan
@@ -53,6 +53,60 @@ def chained(entry: AuditEntry) -> str:
     }
     canonical = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The last entry of a chain: kept elsewhere, it proves later that nothing before it was touched."""
+
+    number: int
+    hash: str
+
+    def __str__(self) -> str:
+        return f"{self.number}:{self.hash}"
+
+    @classmethod
+    def parse(cls, text: str) -> Head:
+        """Read `N:HASH`; ValueError when it isn't one."""
+        number, _, its_hash = text.strip().partition(":")
+        if not number.isdigit() or len(its_hash) != 64:
+            raise ValueError("A head looks like 120:9f86d081…, a number and a hash of 64 digits.")
+        return cls(int(number), its_hash)
+
+
+def head(organization: Organization) -> Head:
+    found = Organization.objects.only("audit_number", "audit_hash").get(pk=organization.pk)
+    return Head(found.audit_number, found.audit_hash)
+
+
+def verify(organization: Organization, known: Head | None = None) -> list[str]:
+    """What is wrong with an organization's chain: changed, missing or reordered entries; nothing when it is whole.
+
+    With a head that was `known` earlier, a tail that was cut off or written anew is found too.
+    """
+    problems: list[str] = []
+    expected, previous, last_at = 1, "", None
+    entries = AuditEntry.objects.filter(organization=organization).order_by("number")
+    for entry in entries.iterator(chunk_size=1000):
+        if entry.number != expected:
+            problems.append(f"Entries {expected} to {entry.number - 1} are missing.")
+        elif entry.previous_hash != previous:
+            problems.append(f"Entry {entry.number} does not follow the one before it.")
+        if chained(entry) != entry.hash:
+            problems.append(f"Entry {entry.number} was changed.")
+        if last_at and entry.at < last_at:
+            problems.append(f"Entry {entry.number} is older than the one before it.")
+        if known and entry.number == known.number and entry.hash != known.hash:
+            problems.append(f"Entry {entry.number} is not the one whose hash was kept.")
+        expected, previous, last_at = entry.number + 1, entry.hash, entry.at
+    end = Head(expected - 1, previous)
+    if end != head(organization):
+        problems.append(
+            f"The log ends at {end.number}, but {head(organization).number} entries were written."
+        )
+    if known and known.number > end.number:
+        problems.append(f"The log ends at {end.number}, before entry {known.number} whose hash was kept.")
+    return problems
 
 
 def signed_in(connection: Connection) -> AuditEntry:

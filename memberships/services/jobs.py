@@ -90,7 +90,9 @@ def _put_off(job: Job, wait_s: float, note: str) -> None:
 
 
 def _offer_next(organization: Organization) -> None:
-    waiting = Job.objects.filter(organization=organization, state=Job.State.QUEUED).order_by("created_at").first()
+    waiting = (
+        Job.objects.filter(organization=organization, state=Job.State.QUEUED).order_by("created_at").first()
+    )
     if waiting:
         offer(waiting)
 
@@ -100,6 +102,16 @@ def resume(connection: Connection) -> None:
     for job in Job.objects.filter(connection=connection, state=Job.State.PAUSED):
         _park(job, Job.State.QUEUED, "")
         offer(job)
+
+
+def stop(job: Job) -> bool:
+    """Ask a job to end after the call under way. False when it has ended already."""
+    asked = Job.objects.filter(pk=job.pk).exclude(state=Job.State.FINISHED).update(stop_requested=True)
+    # Whatever it waits for, stopping needs no more than a look at what was sent.
+    Job.objects.filter(pk=job.pk, state=Job.State.WAITING).update(not_before=None)
+    if asked:
+        offer(job)
+    return asked > 0
 
 
 # Looking at jobs

@@ -99,9 +99,9 @@ class StoredToken:
         give_up = time.monotonic() + _LEASE.total_seconds() + 1
         while time.monotonic() < give_up:
             now = timezone.now()
-            mine = Connection.objects.filter(pk=self.connection_pk, renewing_until=None) | Connection.objects.filter(
-                pk=self.connection_pk, renewing_until__lt=now
-            )
+            mine = Connection.objects.filter(
+                pk=self.connection_pk, renewing_until=None
+            ) | Connection.objects.filter(pk=self.connection_pk, renewing_until__lt=now)
             if mine.update(renewing_until=now + _LEASE):
                 try:
                     connection = self._read()

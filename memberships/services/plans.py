@@ -12,11 +12,12 @@ from django.db import transaction
 from django.db.models import Count, QuerySet
 from django.utils import timezone
 
-from memberships.domain import addresses, guards, plan as domain
+from memberships.domain import addresses, guards
+from memberships.domain import plan as domain
 from memberships.domain.guards import Situation
 from memberships.domain.people import ROLE, Value
 from memberships.domain.plan import Action, Row, Verdict
-from memberships.models import Connection, Job, Organization, Plan, PlanRow
+from memberships.models import Cause, Connection, Job, Organization, Outcome, Plan, PlanRow
 
 from . import audit, jobs, roster
 from .connections import NotAllowed, capabilities
@@ -26,12 +27,24 @@ class CannotApply(Exception):
     """A sentence on why this plan is not applied. Nothing was sent."""
 
 
+class NothingLeft(Exception):
+    """A sentence on why there is no plan to make."""
+
+
+_STILL_RUNNING = "The job is still running. Wait for it, or stop it first."
+
+
 class WrongNumber(CannotApply):
     """The number typed is not the plan's."""
 
 
 def propose_change(
-    connection: Connection, member_ids: Sequence[str], wanted: Mapping[str, Value], *, reason: str, channel: str
+    connection: Connection,
+    member_ids: Sequence[str],
+    wanted: Mapping[str, Value],
+    *,
+    reason: str,
+    channel: str,
 ) -> Plan:
     """Plan the same new values for these members, from what is true now. Raises ProviderError or NotAllowed."""
     live = _read(connection)
@@ -45,11 +58,48 @@ def propose_change(
     return _store(connection, Plan.Kind.CHANGE, rows, live, wanted, reason=reason, channel=channel)
 
 
-def propose_invitations(connection: Connection, text: str, role_id: str, *, reason: str, channel: str) -> Plan:
+def propose_invitations(
+    connection: Connection, text: str, role_id: str, *, reason: str, channel: str
+) -> Plan:
     """Plan an invitation for every address in the pasted `text`. Raises ProviderError or NotAllowed."""
     live = _read(connection)
     rows = domain.invitations(addresses.parse(text), live.roles[role_id], live.roster, live.roles)
     return _store(connection, Plan.Kind.INVITE, rows, live, {ROLE: role_id}, reason=reason, channel=channel)
+
+
+def propose_again(
+    job: Job, connection: Connection, *, only_stale: bool = False, reason: str, channel: str
+) -> Plan:
+    """Plan what this job left undone once more, from live values. Raises ProviderError, NotAllowed or NothingLeft."""
+    left = job.plan.rows.filter(verdict=Verdict.WILL).exclude(outcome=Outcome.DONE).order_by("position")
+    if only_stale:
+        left = left.filter(cause=Cause.STALE)
+    wishes = [stored.row() for stored in left]
+    if not job.finished or not wishes:
+        raise NothingLeft("There is nothing left to try again." if job.finished else _STILL_RUNNING)
+    live = _read(connection)
+    rows = domain.again(wishes, live.roster, live.roles)
+    return _store(
+        connection,
+        Plan.Kind(job.plan.kind),
+        rows,
+        live,
+        job.plan.wanted,
+        origin=job,
+        reason=reason,
+        channel=channel,
+    )
+
+
+def propose_undo(job: Job, connection: Connection, *, reason: str, channel: str) -> Plan:
+    """Plan the inverse of what this job did. Raises ProviderError, NotAllowed or NothingLeft."""
+    done = job.plan.rows.filter(verdict=Verdict.WILL, outcome=Outcome.DONE).order_by("position")
+    deeds = [stored.row() for stored in done]
+    if not job.finished or not deeds:
+        raise NothingLeft("Nothing was done that could be undone." if job.finished else _STILL_RUNNING)
+    live = _read(connection)
+    rows = domain.undo(deeds, live.roster)
+    return _store(connection, Plan.Kind.UNDO, rows, live, {}, origin=job, reason=reason, channel=channel)
 
 
 def _read(connection: Connection) -> roster.Live:
@@ -68,6 +118,7 @@ def _store(
     live: roster.Live,
     wanted: Mapping[str, Value],
     *,
+    origin: Job | None = None,
     reason: str,
     channel: str,
 ) -> Plan:
@@ -80,6 +131,7 @@ def _store(
             organization=connection.organization,
             connection=connection,
             kind=kind,
+            origin=origin,
             wanted=dict(wanted),
             reason=reason,
             channel=channel,
@@ -98,7 +150,9 @@ def _store(
 
 
 def find(organization: Organization, plan_id: str | UUID) -> Plan | None:
-    return Plan.objects.filter(organization=organization).select_related("connection").filter(pk=plan_id).first()
+    return (
+        Plan.objects.filter(organization=organization).select_related("connection").filter(pk=plan_id).first()
+    )
 
 
 def rows(plan: Plan, verdict: Verdict) -> QuerySet[PlanRow]:

@@ -104,7 +104,9 @@ def keep_roles(organization: Organization, roles: Sequence[Role]) -> None:
                     "editable": role.editable,
                 },
             )
-        MirroredRole.objects.filter(organization=organization).exclude(remote_id__in=[r.id for r in roles]).delete()
+        MirroredRole.objects.filter(organization=organization).exclude(
+            remote_id__in=[r.id for r in roles]
+        ).delete()
 
 
 def keep_member(organization: Organization, member: Member) -> None:
@@ -186,14 +188,18 @@ def members(organization: Organization, query: Query, its_roles: dict[str, Role]
     order = SORTS.get(column, SORTS["name"])
     if column == "role":
         ranks = [When(role_id=role_id, then=Value(rank)) for rank, role_id in enumerate(its_roles)]
-        found = found.annotate(role_order=Case(*ranks, default=Value(len(ranks)), output_field=IntegerField()))
+        found = found.annotate(
+            role_order=Case(*ranks, default=Value(len(ranks)), output_field=IntegerField())
+        )
     first, *rest = order
     return found.order_by(F(first).desc() if query.sort.startswith("-") else F(first).asc(), *rest)
 
 
 def counts(organization: Organization) -> dict[str, int]:
     """How many people there are by status, every status named."""
-    found = MirroredMember.objects.filter(organization=organization).values_list("status").annotate(Count("id"))
+    found = (
+        MirroredMember.objects.filter(organization=organization).values_list("status").annotate(Count("id"))
+    )
     return {status.value: 0 for status in Status} | dict(found)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict, deque
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 
 from django.conf import settings
 from django.db import transaction
@@ -14,9 +14,9 @@ from django.utils import timezone
 from memberships.domain import guards
 from memberships.domain.batches import Batch, Pending, Phase, batches
 from memberships.domain.guards import Situation
-from memberships.domain.people import ROLE, Member, Roster
+from memberships.domain.people import ROLE, Member
 from memberships.domain.plan import Action, Row, Verdict, is_so, is_stale
-from memberships.models import Job, Outcome, PlanRow
+from memberships.models import Cause, Job, Outcome, PlanRow
 from memberships.providers import Change, Deactivation, Invitation, Request
 from memberships.providers.errors import Disconnected, RateLimited, Refused, Unavailable
 
@@ -42,6 +42,19 @@ class Later(Exception):
     def __init__(self, wait_s: float, note: str) -> None:
         super().__init__(note)
         self.wait_s = wait_s
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What became of a row, and why."""
+
+    outcome: Outcome
+    cause: Cause | str = ""
+    error: str = ""
+    advice: str = ""
+
+
+_DONE = Finding(Outcome.DONE)
 
 
 class Run:
@@ -70,7 +83,9 @@ class Run:
         self.look()
         self.take_up_after_a_crash()
         if not self.may_write():
-            self.conclude((pk, Outcome.REFUSED, _NOT_ALLOWED, "") for pk in self.with_outcome(Outcome.NOT_ATTEMPTED))
+            self.conclude_all(
+                self.with_outcome(Outcome.NOT_ATTEMPTED), Finding(Outcome.REFUSED, Cause.GUARD, _NOT_ALLOWED)
+            )
         while not self.must_stop() and (batch := self.next_batch()):
             if batch.phase is Phase.SELF and self.with_outcome(Outcome.UNKNOWN):
                 self.settle()
@@ -78,7 +93,9 @@ class Run:
                 self.look()
             elif guards.leaves_too_few([*batch.rows, *self.in_doubt()], self.now):
                 reason = f"Blocked meanwhile. {guards.too_few(self.now.minimum_managers)}"
-                self.conclude((p.key, Outcome.REFUSED, reason, "") for p in batch.pending)
+                self.conclude_all(
+                    [p.key for p in batch.pending], Finding(Outcome.REFUSED, Cause.GUARD, reason)
+                )
                 self.queue = None
             else:
                 self.send(batch)
@@ -97,7 +114,8 @@ class Run:
     def next_batch(self) -> Batch | None:
         if self.queue is None:
             waiting = [
-                Pending(pk, self.rows[pk], self.stored[pk].at_most) for pk in self.with_outcome(Outcome.NOT_ATTEMPTED)
+                Pending(pk, self.rows[pk], self.stored[pk].at_most)
+                for pk in self.with_outcome(Outcome.NOT_ATTEMPTED)
             ]
             self.queue = deque(batches(waiting, self.now, self.provider.capabilities.bulk_size))
         return self.queue.popleft() if self.queue else None
@@ -118,7 +136,11 @@ class Run:
     def look(self) -> None:
         """Read everyone. What was sent and shows is done; what moved since the review is refused."""
         self.lease.renew()
-        roles = {role.id: role for role in self.provider.roles()} if self.must_read_roles() else dict(self.now.roles)
+        roles = (
+            {role.id: role for role in self.provider.roles()}
+            if self.must_read_roles()
+            else dict(self.now.roles)
+        )
         live = self.provider.roster()
         roster.keep(self.organization, live)
         live = replace(live, members=dict(live.members))
@@ -127,15 +149,15 @@ class Run:
         permit(self.job.connection, self.may_write())
         self.behind, self.queue = False, None
         by_email = live.by_email()
-        verdicts = []
+        findings = {}
         for pk, row in self.rows.items():
             member = live.members.get(row.member_id) or by_email.get(row.email)
             outcome = self.stored[pk].outcome
             if outcome == Outcome.UNKNOWN and is_so(row, member):
-                verdicts.append((pk, Outcome.DONE, "", ""))
+                findings[pk] = _DONE
             elif outcome == Outcome.NOT_ATTEMPTED and is_stale(row, member):
-                verdicts.append((pk, Outcome.REFUSED, self.words.stale(row, member), ""))
-        self.conclude(verdicts)
+                findings[pk] = Finding(Outcome.REFUSED, Cause.STALE, self.words.stale(row, member))
+        self.conclude(findings)
 
     def must_read_roles(self) -> bool:
         """What a role grants decides who is still in charge, so it is read again before power is taken."""
@@ -190,24 +212,29 @@ class Run:
         )
         self.now.roster.members[answer.id] = shown  # type: ignore[index]
         roster.keep_member(self.organization, shown)
-        self.conclude([(keys[0], Outcome.DONE, "", "")])
+        self.conclude_all(keys, _DONE)
 
     def refused(self, keys: list[int], refusal: Refused) -> None:
         words = str(refusal)
+        finding = Finding(Outcome.REFUSED, Cause.REMOTE, words, refusal.advice)
         if len(keys) == 1:
-            self.conclude([(keys[0], Outcome.REFUSED, words, refusal.advice)])
+            self.conclude_all(keys, finding)
             self.refusals = [*(w for w in self.refusals if w == words), words]
             if len(self.refusals) >= _REFUSED_IN_A_ROW:
-                self.note = f"Stopped after {len(self.refusals)} refusals in a row for the same reason: {words}"
+                self.note = (
+                    f"Stopped after {len(self.refusals)} refusals in a row for the same reason: {words}"
+                )
             return
         self.behind = True
         self.look()
         left = [pk for pk in keys if self.stored[pk].outcome == Outcome.UNKNOWN]
         if refusal.status in _FOR_EVERYBODY and len(left) == len(keys):
-            self.conclude((pk, Outcome.REFUSED, words, refusal.advice) for pk in left)
+            self.conclude_all(left, finding)
         else:
             half = (len(keys) + 1) // 2
-            self.put(left, outcome=Outcome.NOT_ATTEMPTED, sent_at=None, at_most=min(half, max(1, len(left) // 2)))
+            self.put(
+                left, outcome=Outcome.NOT_ATTEMPTED, sent_at=None, at_most=min(half, max(1, len(left) // 2))
+            )
         self.queue = None
 
     # Settling
@@ -221,16 +248,19 @@ class Run:
             silent = [pk for pk in unknown if not self.stored[pk].error]
             self.put(silent, error="Close said yes, but it doesn't show yet.")
             tries = self.job.settle_tries
+            findings = {}
             if tries == len(_LOOK_AGAIN_S):
-                self.conclude(
-                    (pk, Outcome.REFUSED, f"{self.stored[pk].error} Read again: the old value is still there.", "")
-                    for pk in unknown
-                )
+                for pk in unknown:
+                    error = f"{self.stored[pk].error} Read again several times: the change is not there."
+                    findings[pk] = Finding(Outcome.REFUSED, Cause.LOST, error)
+                self.conclude(findings)
                 return
             self.job.settle_tries += 1
             self.job.save(update_fields=["settle_tries"])
             if _LOOK_AGAIN_S[tries] > _SHORT_WAIT_S:
-                raise Later(_LOOK_AGAIN_S[tries], "Reading again whether the changes without an answer were made.")
+                raise Later(
+                    _LOOK_AGAIN_S[tries], "Reading again whether the changes without an answer were made."
+                )
             time.sleep(_LOOK_AGAIN_S[tries])
             self.look()
 
@@ -251,34 +281,38 @@ class Run:
             self.lease.renew()
             PlanRow.objects.filter(pk__in=keys).update(**fields)
         for pk in keys:
-            for name, value in fields.items():
-                setattr(self.stored[pk], name, value)
+            self.show(pk, **fields)
 
-    def conclude(self, verdicts: Iterable[tuple[int, Outcome, str, str]]) -> None:
-        """Write outcomes (row, outcome, error, advice) and their audit entries in one transaction."""
-        alike: defaultdict[tuple[Outcome, str, str], list[int]] = defaultdict(list)
-        for pk, outcome, error, advice in verdicts:
-            alike[outcome, error, advice].append(pk)
-        if not alike:
+    def conclude_all(self, keys: Iterable[int], finding: Finding) -> None:
+        self.conclude(dict.fromkeys(keys, finding))
+
+    def conclude(self, findings: Mapping[int, Finding]) -> None:
+        """Write outcomes and their audit entries in one transaction."""
+        if not findings:
             return
+        alike: defaultdict[Finding, list[int]] = defaultdict(list)
+        for pk, finding in findings.items():
+            alike[finding].append(pk)
         now = timezone.now()
         with transaction.atomic():
             self.lease.renew()
-            for (outcome, error, advice), keys in alike.items():
-                PlanRow.objects.filter(pk__in=keys).update(
-                    outcome=outcome, error=error, advice=advice, settled_at=now
-                )
+            for finding, keys in alike.items():
+                PlanRow.objects.filter(pk__in=keys).update(**asdict(finding), settled_at=now)
             entries = [
                 entry
-                for (outcome, error, _), keys in alike.items()
-                for pk in keys
-                for entry in audit.outcomes(self.job, self.rows[pk], outcome, error, self.words)
+                for pk, finding in findings.items()
+                for entry in audit.outcomes(
+                    self.job, self.rows[pk], finding.outcome, finding.error, self.words
+                )
             ]
             audit.record(self.organization, entries)
-        for (outcome, error, advice), keys in alike.items():
-            for pk in keys:
-                row = self.stored[pk]
-                row.outcome, row.error, row.advice, row.settled_at = outcome, error, advice, now
+        for pk, finding in findings.items():
+            self.show(pk, **asdict(finding), settled_at=now)
+
+    def show(self, pk: int, **fields: object) -> None:
+        """What was just written to a row, in the copy at hand."""
+        for name, value in fields.items():
+            setattr(self.stored[pk], name, value)
 
 
 def _request(batch: Batch, bulk_size: int) -> Request:

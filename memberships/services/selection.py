@@ -20,7 +20,9 @@ class Moved(Exception):
     """The filter matches another number of people than the page showed."""
 
     def __init__(self, shown: int, now: int) -> None:
-        super().__init__(f"{now:,} people match now, not {shown:,}. Nobody was added: look again and select once more.")
+        super().__init__(
+            f"{now:,} people match now, not {shown:,}. Nobody was added: look again and select once more."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,11 @@ def tick(session_key: str, organization: Organization, shown: Iterable[str], tic
     page = dict(rows.values_list("remote_id", "pk"))
     with transaction.atomic():
         chosen = set(selected(session_key, organization).ids).difference(page.values())
-        _keep(session_key, organization, chosen | {page[remote_id] for remote_id in ticked_ids if remote_id in page})
+        _keep(
+            session_key,
+            organization,
+            chosen | {page[remote_id] for remote_id in ticked_ids if remote_id in page},
+        )
 
 
 def add_matching(session_key: str, organization: Organization, query: roster.Query, shown_count: int) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 
 from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
@@ -54,24 +56,62 @@ def members(rows: QuerySet[MirroredMember], words: Words) -> Iterator[list[objec
 
 
 def outcomes(rows: QuerySet[PlanRow], words: Words) -> Iterator[list[object]]:
-    yield ["name", "email", "id", "action", "field", "before", "after", "outcome", "error", "what to do", "settled (UTC)"]
+    yield [
+        "name",
+        "email",
+        "id",
+        "action",
+        "field",
+        "before",
+        "after",
+        "outcome",
+        "error",
+        "what to do",
+        "settled (UTC)",
+    ]
     for stored in rows.iterator(chunk_size=1000):
         row = stored.row()
         outcome = stored.outcome if stored.verdict == "will" else stored.verdict
         settled = stored.settled_at.strftime("%Y-%m-%d %H:%M:%S") if stored.settled_at else ""
         error = stored.error or (stored.reason if stored.verdict != "will" else "")
         for edit in [words.edit(edit) for edit in row.edits] or [("", "", "")]:
-            yield [row.name, row.email, row.member_id, row.action.value, *edit, outcome, error, stored.advice, settled]
+            yield [
+                row.name,
+                row.email,
+                row.member_id,
+                row.action.value,
+                *edit,
+                outcome,
+                error,
+                stored.advice,
+                settled,
+            ]
 
 
-def audit(entries: QuerySet[AuditEntry]) -> Iterator[list[object]]:
-    yield [
-        "number", "when (UTC)", "event", "who", "who id", "whom", "whom email", "whom id", "field", "before", "after",
-        "outcome", "error", "reason", "channel", "plan", "hash",
-    ]  # fmt: skip
-    for e in entries.iterator(chunk_size=1000):
-        yield [
-            e.number, e.at.strftime("%Y-%m-%d %H:%M:%S"), e.event, e.actor_name, e.actor_id, e.member_name,
-            e.member_email, e.member_id, e.field, e.before_text, e.after_text, e.outcome, e.error, e.reason, e.channel,
-            e.plan_id or "", e.hash,
-        ]  # fmt: skip
+_AUDIT = (
+    "number", "at", "event", "actor_name", "actor_id", "member_name", "member_email", "member_id", "field", "before",
+    "after", "before_text", "after_text", "outcome", "error", "reason", "channel", "plan_id", "previous_hash", "hash",
+)  # fmt: skip
+
+
+def audit(
+    everything: QuerySet[AuditEntry], wanted: QuerySet[AuditEntry], head: str
+) -> Iterator[list[object]]:
+    """The wanted entries in order, all that their hashes are made of, and the head of the chain as the last line.
+
+    An entry the filter leaves out is named by its number and hash alone, so that the chain can still be checked.
+    """
+    yield list(_AUDIT)
+    kept = set(wanted.values_list("pk", flat=True))
+    for entry in everything.order_by("number").iterator(chunk_size=1000):
+        if entry.pk in kept:
+            yield [_cell(name, getattr(entry, name)) for name in _AUDIT]
+        else:
+            yield [entry.number, "", "left out", *[""] * (len(_AUDIT) - 4), entry.hash]
+    yield ["head", head]
+
+
+def _cell(name: str, value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="microseconds")
+    return json.dumps(value) if name in ("before", "after") else value

@@ -63,5 +63,9 @@ class Words:
         """What a plan does, as one sentence with its count."""
         if kind == "invite":
             return f"Invite {people(number)} with the role {self.value(ROLE, wanted.get(ROLE))}."
-        changes = [f"{self.label(field)} to {self.value(field, value)}" for field, value in wanted.items()]
+        if kind == "undo":
+            return f"Undo: put {members(number)} back as they were."
+        changes = [
+            f"{self.label(field).lower()} to {self.value(field, value)}" for field, value in wanted.items()
+        ]
         return f"Change {' and '.join(changes)} for {members(number)}."

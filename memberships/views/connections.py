@@ -41,7 +41,9 @@ def disconnect(request: Any, pk: int) -> HttpResponse:
         return render(request, "memberships/disconnect.html", context)
     told = service.disconnect(chosen)
     if told:
-        messages.success(request, f"Disconnected from {chosen.organization}. Close was told to forget the consent.")
+        messages.success(
+            request, f"Disconnected from {chosen.organization}. Close was told to forget the consent."
+        )
     else:
         messages.warning(
             request,

@@ -35,7 +35,9 @@ _ACTIONS = {"role": ROLE, "recording": "auto_record_calls"}
 def members(request: ManagerRequest) -> HttpResponse:
     _refresh_if_stale(request)
     context = _list(request, request.GET)
-    return render(request, "memberships/members.html#list" if request.htmx else "memberships/members.html", context)
+    return render(
+        request, "memberships/members.html#list" if request.htmx else "memberships/members.html", context
+    )
 
 
 @require_GET
@@ -43,7 +45,9 @@ def members(request: ManagerRequest) -> HttpResponse:
 def freshness(request: ManagerRequest) -> HttpResponse:
     """The freshness line while a refresh runs; tells the list to reload once it is over."""
     fresh = roster.freshness(request.organization)
-    response = render(request, "memberships/members.html#fresh", {"fresh": fresh, "organization": request.organization})
+    response = render(
+        request, "memberships/members.html#fresh", {"fresh": fresh, "organization": request.organization}
+    )
     if not fresh.refreshing:
         response["HX-Trigger"] = "roster-refreshed"
         if request.GET.get("first"):
@@ -100,7 +104,11 @@ def choose_value(request: ManagerRequest, field: str) -> HttpResponse:
         ids = [row.remote_id for row in chosen]
         try:
             plan = plans.propose_change(
-                request.connection, ids, wanted, reason=form.cleaned_data["reason"], channel=audit.CHANNEL_SCREEN
+                request.connection,
+                ids,
+                wanted,
+                reason=form.cleaned_data["reason"],
+                channel=audit.CHANNEL_SCREEN,
             )
         except ProviderError as error:
             form.add_error(None, f"{error} Nothing was sent; try again.")
@@ -287,6 +295,11 @@ def _number(text: str) -> int:
 def _refresh_if_stale(request: ManagerRequest) -> None:
     """A stale mirror is refreshed behind the page."""
     fresh = roster.freshness(request.organization)
-    if fresh.stale and not fresh.refreshing and not request.htmx and roster.claim_refresh(request.organization):
+    if (
+        fresh.stale
+        and not fresh.refreshing
+        and not request.htmx
+        and roster.claim_refresh(request.organization)
+    ):
         refresh_roster.enqueue(request.connection.pk)
         request.organization.refresh_from_db(fields=["refresh_until"])

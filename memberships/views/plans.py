@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 from uuid import UUID
 
+from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import Http404, HttpResponse, StreamingHttpResponse
@@ -15,8 +17,9 @@ from django.views.decorators.http import require_GET, require_POST
 from memberships.domain import permissions
 from memberships.domain.people import ROLE, Role
 from memberships.domain.plan import Verdict
-from memberships.models import Job, Outcome, Plan, PlanRow
-from memberships.services import jobs, plans, roster, tables, wording
+from memberships.models import Cause, Job, Outcome, Plan, PlanRow
+from memberships.providers.errors import ProviderError
+from memberships.services import audit, jobs, plans, roster, tables, wording
 from memberships.services.connections import capabilities
 from memberships.services.wording import Words
 
@@ -72,6 +75,44 @@ def result(request: ManagerRequest, job_id: UUID) -> StreamingHttpResponse:
     return tables.download("receipt", tables.outcomes(its_job.plan.rows.order_by("position"), words))
 
 
+@require_POST
+@manager_required
+def stop(request: ManagerRequest, job_id: UUID) -> HttpResponse:
+    its_job = _job(request, job_id)
+    if not jobs.stop(its_job):
+        messages.warning(request, "This job has ended already; there was nothing to stop.")
+    return redirect("job", its_job.pk)
+
+
+@require_POST
+@manager_required
+def retry(request: ManagerRequest, job_id: UUID) -> HttpResponse:
+    """A new plan of what is not done; with `only=stale`, of those somebody else changed."""
+    its_job = _job(request, job_id)
+    only_stale = request.POST.get("only") == "stale"
+    return _successor(request, its_job, partial(plans.propose_again, its_job, only_stale=only_stale))
+
+
+@require_POST
+@manager_required
+def undo(request: ManagerRequest, job_id: UUID) -> HttpResponse:
+    """A new plan that takes back what this job did."""
+    its_job = _job(request, job_id)
+    return _successor(request, its_job, partial(plans.propose_undo, its_job))
+
+
+def _successor(request: ManagerRequest, its_job: Job, propose: Callable[..., Plan]) -> HttpResponse:
+    try:
+        plan = propose(request.connection, reason=its_job.plan.reason, channel=audit.CHANNEL_SCREEN)
+    except plans.NothingLeft as nothing:
+        messages.warning(request, str(nothing))
+    except ProviderError as error:
+        messages.error(request, f"{error} Nothing was sent; try again.")
+    else:
+        return redirect("plan", plan.pk)
+    return redirect("job", its_job.pk)
+
+
 def _plan(request: ManagerRequest, plan_id: UUID) -> Plan:
     if found := plans.find(request.organization, plan_id):
         return found
@@ -102,7 +143,8 @@ def _review(
         "goal": words.goal(its_plan.kind, its_plan.wanted, will),
         "invites": invites,
         "groups": {
-            verdict.value: _group(request, verdict.value, plans.rows(its_plan, verdict), words) for verdict in Verdict
+            verdict.value: _group(request, verdict.value, plans.rows(its_plan, verdict), words)
+            for verdict in Verdict
         },
         "effects": _effects(its_plan, words.roles) if ROLE in its_plan.wanted else [],
         "button": f"Send {wording.invitations(will)}" if invites else f"Apply to {wording.members(will)}",
@@ -136,6 +178,8 @@ def _receipt(request: ManagerRequest, its_job: Job) -> dict[str, Any]:
         "groups": [group for group in groups if group["count"]],
         "invites": its_job.plan.kind == Plan.Kind.INVITE,
         "goal": words.goal(its_job.plan.kind, its_job.plan.wanted, progress.total),
+        "left": progress.total - progress.done,
+        "stale": will.filter(cause=Cause.STALE).count() if its_job.finished else 0,
         "waits_s": jobs.waits_s(its_job),
         "stuck": jobs.is_stuck(its_job),
     }
@@ -175,5 +219,3 @@ def _effects(its_plan: Plan, roles: Mapping[str, Role]) -> list[dict[str, Any]]:
             }
         )
     return found
-
-

@@ -58,7 +58,8 @@ class Command(BaseCommand):
         people, latency = str(options["people"]), str(options["latency_ms"])
         children = [
             processes.start(
-                ["sandbox", "--port", str(sandbox_port), "--people", people, "--latency-ms", latency], environment
+                ["sandbox", "--port", str(sandbox_port), "--people", people, "--latency-ms", latency],
+                environment,
             ),
             processes.start(["worker"], environment),
             processes.start(["serve", "--port", str(port)], environment),

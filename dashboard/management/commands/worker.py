@@ -37,7 +37,12 @@ def _work() -> None:
     sweeper = threading.Thread(target=_sweep, args=(stopped,), name="sweeper", daemon=True)
     sweeper.start()
     consumer = HUEY.create_consumer(
-        workers=_THREADS, worker_type="thread", initial_delay=0.05, max_delay=0.2, backoff=1.2, check_worker_health=True
+        workers=_THREADS,
+        worker_type="thread",
+        initial_delay=0.05,
+        max_delay=0.2,
+        backoff=1.2,
+        check_worker_health=True,
     )
     # A supervisor says TERM and means: finish the call you are in. Huey does that on INT.
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))

@@ -1,0 +1,113 @@
+"""A rehearsal Close over real HTTP, people signed in to it, and a worker on demand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.test import Client
+
+from memberships.models import Connection, Job
+from memberships.services import connections, jobs, roster
+from sandbox.rehearsal import ADMIN, HARBOR, NORTHWIND, ORDINARY, SECOND_ADMIN
+from sandbox.server import Server, running
+from sandbox.world import World
+
+
+@pytest.fixture
+def world() -> World:
+    """Northwind with 60 people, Harbor Lights, Quiet Valley."""
+    return World.rehearsal(people=60)
+
+
+@pytest.fixture
+def close(world: World, settings) -> Iterator[Server]:
+    """The rehearsal Close of `world`, with the dashboard pointed at it."""
+    with running(world) as server:
+        settings.CLOSE_APP_URL = settings.CLOSE_API_URL = server.url
+        yield server
+
+
+@pytest.fixture
+def northwind(world: World) -> str:
+    return world.organization_id(NORTHWIND)
+
+
+@pytest.fixture
+def connect(world: World, close: Server, db) -> Callable[..., Connection]:
+    """Somebody's connection to an organization, as after a sign-in, with everyone read once."""
+
+    def connect(email: str = ADMIN, organization: str = NORTHWIND) -> Connection:
+        token = world.grant(world.user_id(email), world.organization_id(organization))
+        connection = connections.sign_in(token)
+        roster.read(connection)
+        connection.refresh_from_db()
+        close.calls.clear()
+        return connection
+
+    return connect
+
+
+@pytest.fixture
+def connection(connect: Callable[..., Connection]) -> Connection:
+    """The admin's connection to Northwind."""
+    return connect()
+
+
+def signed_in(*its_connections: Connection) -> Client:
+    """A browser that is signed in with these connections and looks at the first."""
+    client = Client()
+    session = client.session
+    session["connection"] = its_connections[0].pk
+    session.save()
+    for connection in its_connections:
+        connections.remember(session.session_key, connection)
+    return client
+
+
+@pytest.fixture
+def admin(connection: Connection) -> Client:
+    return signed_in(connection)
+
+
+@pytest.fixture
+def second_admin(connect: Callable[..., Connection]) -> Client:
+    return signed_in(connect(SECOND_ADMIN))
+
+
+@pytest.fixture
+def member(connection: Connection, world: World, northwind: str) -> Client:
+    """Someone whose permission was taken after they had signed in."""
+    mine = Connection.objects.create(
+        organization=connection.organization, user_id=world.user_id(ORDINARY), name="Sam", can_manage=True
+    )
+    token = world.grant(world.user_id(ORDINARY), northwind)
+    mine.access_token, mine.refresh_token = token["access_token"], token["refresh_token"]
+    mine.save()
+    return signed_in(mine)
+
+
+@pytest.fixture
+def outsider(connect: Callable[..., Connection]) -> Client:
+    """An admin of another organization, who is nobody in Northwind."""
+    return signed_in(connect(f"robin.castellano@{ADMIN.split('@')[1]}", HARBOR))
+
+
+@pytest.fixture
+def nobody(db) -> Client:
+    return Client()
+
+
+@pytest.fixture
+def work() -> Callable[[], None]:
+    """Be the worker: run what is queued until nothing more can be done right now."""
+
+    def work() -> None:
+        for _ in range(20):
+            waiting = Job.objects.filter(state__in=jobs.OPEN, not_before=None).order_by("created_at")
+            if not waiting:
+                return
+            jobs.run(waiting[0].pk)
+        raise AssertionError("a job does not come to an end")
+
+    return work
