@@ -37,7 +37,7 @@ def _describe(error: Exception) -> Problem:
                 403,
                 f"You need the {permission} permission",
                 f"Roster changes other people's memberships, so only people who have the {permission} permission in "
-                f"{organization} can use it. Someone who can manage {organization} can give it to you, in Close or here.",
+                f"{organization} can use it. Someone who has it can give it to you, in Close or here.",
                 "Sign in as someone else, or to another organization",
                 "/login/",
                 managers,

@@ -63,7 +63,7 @@ if not PUBLIC_URL and not DEBUG:
     )
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", [urlsplit(PUBLIC_URL).hostname] if PUBLIC_URL else list(LOOPBACK))
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", [PUBLIC_URL] if PUBLIC_URL else [])
-TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", [])
+TRUSTED_PROXIES: list[str] = env.list("TRUSTED_PROXIES", [])
 
 # Close
 CLOSE_CLIENT_ID = _secret("CLOSE_CLIENT_ID", "oa2client_rehearsal")
@@ -71,7 +71,7 @@ CLOSE_CLIENT_SECRET = _secret("CLOSE_CLIENT_SECRET", "rehearsal-secret")
 CLOSE_APP_URL = _address("CLOSE_APP_URL", "https://app.close.com")
 CLOSE_API_URL = _address("CLOSE_API_URL", "https://api.close.com")
 CLOSE_PKCE = env.bool("CLOSE_PKCE", False)
-CLOSE_ORGANIZATIONS = env.list("CLOSE_ORGANIZATIONS", [])
+CLOSE_ORGANIZATIONS: list[str] = env.list("CLOSE_ORGANIZATIONS", [])
 
 # How things behave; all optional.
 MIRROR_FRESH_S = env.int("MIRROR_FRESH_S", 300)

@@ -7,11 +7,12 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from django import forms
+from django.http import QueryDict
 
 from memberships.domain import addresses
+from memberships.domain.listing import SORTS, Query
 from memberships.domain.people import ROLE, Role, Status
 from memberships.providers import Capabilities, Field
-from memberships.services.roster import SORTS, Query
 
 LONGEST_PASTE = 200_000
 MOST_INVITATIONS = 1000
@@ -79,13 +80,13 @@ class MemberForm(forms.Form):
 
     def __init__(
         self,
-        *args: Any,
+        data: QueryDict | None,
+        *,
         capabilities: Capabilities,
         roles: Mapping[str, Role],
-        current: Mapping[str, Any],
-        **kwargs: Any,
+        current: dict[str, Any],
     ) -> None:
-        super().__init__(*args, initial=current, **kwargs)
+        super().__init__(data, initial=current)
         for field in capabilities.fields:
             choices = [(r.id, r.name) for r in roles.values()] if field.name == ROLE else list(field.choices)
             held = current.get(field.name)

@@ -67,14 +67,14 @@ class AuditEntry(models.Model):
     def __str__(self) -> str:
         return f"{self.number} {self.event}"
 
-    @property
-    def label(self) -> str:
-        return EVENTS.get(self.event, self.event)
-
     def save(self, *args: Any, **kwargs: Any) -> None:
         if self.pk is not None:
             raise TypeError("Audit entries are never changed.")
-        super().save(*args, **kwargs)
+        super().save(*args, **kwargs)  # type: ignore[unreachable]
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise TypeError("Audit entries are never deleted.")
+
+    @property
+    def label(self) -> str:
+        return EVENTS.get(self.event, self.event)

@@ -192,8 +192,8 @@ class CloseProvider:
                 return _answered(answer)
             case Change(fields, member_ids):
                 # A bulk call whose filter is missing may change everybody: Change can't be built without ids.
-                body = {"_params": {"id__in": ",".join(member_ids)}, **_body(fields)}
-                self.api.call("PUT", "membership/", body=body)
+                bulk: dict[str, Any] = {"_params": {"id__in": ",".join(member_ids)}, **_body(fields)}
+                self.api.call("PUT", "membership/", body=bulk)
                 return None
             case _:
                 raise TypeError(request)

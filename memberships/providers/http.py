@@ -36,8 +36,10 @@ class Credentials(Protocol):
 class Api:
     """One base URL in one person's name.
 
-    `whoami` is a path that anyone with valid credentials may read. `explain` finds the provider's own words in the decoded body of a refusal. `patient` is for jobs: it waits up to 2 s for a rate limit; a page never waits, and a longer wait is the
-    caller's business (RateLimited). `deadline_s` bounds a whole call, however slowly the answer trickles.
+    `whoami` is a path that anyone with valid credentials may read. `explain` finds the provider's own words in
+    the decoded body of a refusal. `patient` is for jobs: it waits up to 2 s for a rate limit; a page never waits,
+    and a longer wait is the caller's business (RateLimited). `deadline_s` bounds a whole call, however slowly the
+    answer trickles.
     """
 
     def __init__(
@@ -266,11 +268,11 @@ class _HTTPSConnection(_Watched, HTTPSConnection): ...
 
 
 class _HTTPPool(HTTPConnectionPool):
-    ConnectionCls = _HTTPConnection  # type: ignore[assignment]
+    ConnectionCls = _HTTPConnection
 
 
 class _HTTPSPool(HTTPSConnectionPool):
-    ConnectionCls = _HTTPSConnection  # type: ignore[assignment]
+    ConnectionCls = _HTTPSConnection
 
 
 _POOLS = {"http": _HTTPPool, "https": _HTTPSPool}

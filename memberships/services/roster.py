@@ -11,13 +11,14 @@ from django.db import transaction
 from django.db.models import Case, Count, F, IntegerField, Q, QuerySet, Value, When
 from django.utils import timezone
 
+from memberships.domain.listing import Query
 from memberships.domain.people import Member, Role, Roster, Status, searchable
 from memberships.models import Connection, MirroredMember, MirroredRole, Organization
 from memberships.providers.errors import ProviderError
 
 from .connections import permit, provider_for
 
-SORTS = {
+_COLUMNS = {
     "name": ("sort_name", "id"),
     "email": ("email", "sort_name", "id"),
     "role": ("role_order", "sort_name", "id"),
@@ -166,16 +167,6 @@ def roles(organization: Organization) -> dict[str, Role]:
     return {role.id: role for role in sorted(found, key=lambda r: searchable(r.name))}
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
-    """What the members page shows: the state its address carries."""
-
-    q: str = ""
-    role: str = ""
-    status: str = ""
-    sort: str = "name"
-
-
 def members(organization: Organization, query: Query, its_roles: dict[str, Role]) -> QuerySet[MirroredMember]:
     found = MirroredMember.objects.filter(organization=organization)
     for word in searchable(query.q).split():
@@ -185,7 +176,7 @@ def members(organization: Organization, query: Query, its_roles: dict[str, Role]
     if query.status:
         found = found.filter(status=query.status)
     column = query.sort.removeprefix("-")
-    order = SORTS.get(column, SORTS["name"])
+    order = _COLUMNS.get(column, _COLUMNS["name"])
     if column == "role":
         ranks = [When(role_id=role_id, then=Value(rank)) for rank, role_id in enumerate(its_roles)]
         found = found.annotate(

@@ -9,6 +9,7 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils import timezone
 
+from memberships.domain.listing import Query
 from memberships.models import MirroredMember, Organization, Selection
 
 from . import roster
@@ -68,7 +69,7 @@ def tick(session_key: str, organization: Organization, shown: Iterable[str], tic
         )
 
 
-def add_matching(session_key: str, organization: Organization, query: roster.Query, shown_count: int) -> None:
+def add_matching(session_key: str, organization: Organization, query: Query, shown_count: int) -> None:
     """Add everyone the filter matches. Raises Moved unless that is the number the page showed."""
     matching = roster.members(organization, query, {}).order_by().values_list("pk", flat=True)
     with transaction.atomic():

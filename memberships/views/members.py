@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,6 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 from django.views.decorators.vary import vary_on_headers
 
 from memberships.domain import permissions
+from memberships.domain.listing import SORTS, Query
 from memberships.domain.people import ROLE, Role
 from memberships.forms import FilterForm, InviteForm, MemberForm, ValueForm
 from memberships.models import MirroredMember
@@ -210,7 +212,7 @@ def _list(request: ManagerRequest, params: QueryDict) -> dict[str, Any]:
     return {
         "form": form,
         "query": query,
-        "chips": _chips(form, query, kept),
+        "chips": _chips(form, query, kept, roles),
         "page": page,
         "pages": list(page.paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1)),
         "rows": rows,
@@ -244,11 +246,13 @@ def _role_name(roles: dict[str, Role], row: MirroredMember) -> str:
     return roles[row.role_id].name if row.role_id in roles else row.role_id
 
 
-def _chips(form: FilterForm, query: roster.Query, kept: dict[str, str]) -> list[dict[str, str]]:
+def _chips(
+    form: FilterForm, query: Query, kept: dict[str, str], roles: Mapping[str, Role]
+) -> list[dict[str, str]]:
     """The applied filters, each with the address of the list without it."""
     shown = {
         "q": query.q,
-        "role": dict(form.fields["role"].choices).get(query.role, ""),  # type: ignore[attr-defined]
+        "role": roles[query.role].name if query.role in roles else "",
         "status": query.status.title(),
     }
     return [
@@ -261,9 +265,9 @@ def _chips(form: FilterForm, query: roster.Query, kept: dict[str, str]) -> list[
     ]
 
 
-def _sort_columns(query: roster.Query, kept: dict[str, str]) -> dict[str, dict[str, str]]:
+def _sort_columns(query: Query, kept: dict[str, str]) -> dict[str, dict[str, str]]:
     columns = {}
-    for name in roster.SORTS:
+    for name in SORTS:
         current = query.sort.removeprefix("-") == name
         descending = current and query.sort.startswith("-")
         turned = f"-{name}" if current and not descending else name
@@ -274,7 +278,7 @@ def _sort_columns(query: roster.Query, kept: dict[str, str]) -> dict[str, dict[s
     return columns
 
 
-def _query(request: ManagerRequest, params: QueryDict) -> roster.Query:
+def _query(request: ManagerRequest, params: QueryDict) -> Query:
     return FilterForm(params, roles=roster.roles(request.organization)).query()
 
 
