@@ -47,6 +47,18 @@ class TrustedProxies:
             return False
 
 
+class Healthz:
+    """Answers /healthz before anything is asked of hosts, https, sessions or the database: this process is alive."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path == "/healthz":
+            return HttpResponse("ok", content_type="text/plain", headers={"Cache-Control": "no-store"})
+        return self.get_response(request)
+
+
 class FailurePages:
     """Turns what services raise into a page with a way on; nothing signed in is ever cached."""
 

@@ -16,7 +16,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 def _secret(name: str, for_development: str) -> str:
     value = env.str(name, "")
-    if not value and DEBUG:
+    if not value and DEVELOPMENT:
         return for_development
     if not value:
         raise ImproperlyConfigured(
@@ -34,14 +34,17 @@ def _address(name: str, default: str = "") -> str:
         raise ImproperlyConfigured(
             f"{name} must be an address such as https://people.example.com, without a query."
         )
-    if value and parts.scheme == "http" and not (DEBUG and parts.hostname in LOOPBACK):
+    if value and parts.scheme == "http" and not (DEVELOPMENT and parts.hostname in LOOPBACK):
         raise ImproperlyConfigured(
             f"{name} must start with https:// (plain http only with DEBUG=true on this machine)."
         )
     return value
 
 
-DEBUG = env.bool("DEBUG", False)
+# DEBUG=true allows plain http and made-up secrets on this machine. Django's own debug pages stay off even then:
+# people see the same pages everywhere, and no page ever shows a setting or a stack trace.
+DEVELOPMENT = env.bool("DEBUG", False)
+DEBUG = False
 SECRET_KEY = _secret("SECRET_KEY", "for development on this machine only, never in production")
 TOKEN_ENCRYPTION_KEYS = [
     key.strip()
@@ -57,7 +60,7 @@ for _key in TOKEN_ENCRYPTION_KEYS:
         ) from None
 
 PUBLIC_URL = _address("PUBLIC_URL")
-if not PUBLIC_URL and not DEBUG:
+if not PUBLIC_URL and not DEVELOPMENT:
     raise ImproperlyConfigured(
         "Set PUBLIC_URL to the https address people use, such as https://people.example.com."
     )
@@ -88,7 +91,6 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "django.contrib.sessions",
     "django.contrib.messages",
-    "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "django_htmx",
     "huey.contrib.djhuey",
@@ -97,6 +99,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "dashboard.middleware.Healthz",
     "dashboard.middleware.TrustedProxies",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
@@ -167,7 +170,7 @@ CSRF_FAILURE_VIEW = "dashboard.errors.csrf_failed"
 MESSAGE_TAGS = {messages.SUCCESS: "good", messages.WARNING: "warn", messages.ERROR: "bad"}
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 
-SECURE = not DEBUG
+SECURE = not DEVELOPMENT
 SECURE_SSL_REDIRECT = SECURE
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
 if SECURE:
@@ -195,11 +198,11 @@ STATIC_ROOT = BASE_DIR / "staticfiles"
 STORAGES = {
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
-        if DEBUG and "collectstatic" not in sys.argv
+        if DEVELOPMENT and "collectstatic" not in sys.argv
         else "whitenoise.storage.CompressedManifestStaticFilesStorage"
     },
 }
-WHITENOISE_USE_FINDERS = DEBUG
+WHITENOISE_USE_FINDERS = DEVELOPMENT
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"

@@ -43,19 +43,27 @@ def is_address(text: str) -> bool:
 
 
 def _cells(line: str) -> list[str]:
-    cells, current = [], ""
-    position = 0
+    cells: list[str] = []
+    start = position = 0
     while position < len(line):
         match = _SEPARATORS.match(line, position)
-        if match is None:  # an opening quote or bracket that is never closed is an ordinary character
-            current, position = current + line[position], position + 1
-        elif match[1]:
-            current, position = current + match[1], match.end()
-        else:
-            cells.append(current)
-            current, position = "", match.end()
-    cells.append(current)
-    return [cell.strip() for cell in cells if cell.strip()]
+        # An opening quote or bracket that is never closed is an ordinary character.
+        position = match.end() if match else position + 1
+        if match and not match[1]:
+            cells.append(line[start : match.start()])
+            start = position
+        elif match and match[1].startswith("<") and "@" in match[1]:
+            # "Ana <ana@example.com> Bo <bo@example.com>": the bracket ends an entry as well as a comma would.
+            cells.append(line[start:position])
+            start = position
+    cells.append(line[start:])
+    return [part for cell in cells for part in _spaced(cell.strip())]
+
+
+def _spaced(cell: str) -> list[str]:
+    """Addresses with nothing but spaces between them are as many cells; anything else is one."""
+    words = cell.split()
+    return words if len(words) > 1 and all("@" in word for word in words) else [cell] if cell else []
 
 
 def _entry(line: int, cell: str) -> Entry:

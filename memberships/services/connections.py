@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from memberships.domain.people import Actor
@@ -135,20 +136,34 @@ def of_session(session_key: str | None) -> list[Connection]:
     """The connections this browser session may use, by organization name. The only way a request gets at one."""
     if not session_key:
         return []
-    found = Connection.objects.filter(logins__session_key=session_key).select_related("organization")
+    found = Connection.objects.filter(logins__in=_live(session_key)).select_related("organization")
     return sorted(found, key=lambda c: (str(c.organization).casefold(), c.pk))
 
 
 def sign_out(session_key: str) -> None:
     """End one session. Someone's last session takes the consent with it, unless a job still needs it."""
-    mine = list(Connection.objects.filter(logins__session_key=session_key))
+    mine = of_session(session_key)
     Login.objects.filter(session_key=session_key).delete()
+    forget_old()
     for connection in mine:
         if not connection.logins.exists() and not open_jobs(connection).exists():
             disconnect(connection)
 
 
-def open_jobs(connection: Connection) -> Any:
+def forget_old() -> None:
+    """Drop sign-ins that have ended by themselves."""
+    Login.objects.filter(created_at__lte=_earliest()).delete()
+
+
+def _live(session_key: str) -> QuerySet[Login]:
+    return Login.objects.filter(session_key=session_key, created_at__gt=_earliest())
+
+
+def _earliest() -> datetime:
+    return timezone.now() - timedelta(seconds=settings.SESSION_COOKIE_AGE)
+
+
+def open_jobs(connection: Connection) -> QuerySet[Job]:
     return Job.objects.filter(connection=connection).exclude(state=Job.State.FINISHED)
 
 

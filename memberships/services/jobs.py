@@ -12,11 +12,11 @@ from uuid import UUID
 from django.db.models import Count
 from django.utils import timezone
 
-from memberships.domain.plan import Verdict
+from memberships.domain.plan import Action, Verdict
 from memberships.models import Connection, Job, Organization, Outcome
 from memberships.providers.errors import Disconnected, RateLimited, Unavailable
 
-from . import oauth
+from . import oauth, roster
 from .lease import Lease, LeaseLost
 from .run import Later, Run
 
@@ -75,7 +75,17 @@ def run(job_id: str | UUID) -> None:
         Job.objects.filter(pk=job.pk).update(unreadable_tries=job.unreadable_tries + 1)
         _put_off(job, _UNREADABLE_S[tries], str(error))
     lease.release()
+    _refresh_after(job)
     _offer_next(job.organization)
+
+
+def _refresh_after(job: Job) -> None:
+    """People who came or went show in the lists only after a read; what an answer says of them is not enough."""
+    from .tasks import refresh_roster
+
+    moved = job.plan.rows.filter(outcome=Outcome.DONE).exclude(action=Action.CHANGE)
+    if moved.exists() and roster.claim_refresh(job.organization):
+        refresh_roster.enqueue(job.connection_id)
 
 
 def _park(job: Job, state: Job.State, note: str, not_before: datetime | None = None) -> None:

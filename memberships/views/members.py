@@ -200,15 +200,18 @@ def _list(request: ManagerRequest, params: QueryDict) -> dict[str, Any]:
     roles = roster.roles(request.organization)
     form = FilterForm(params, roles=roles)
     query = form.query()
+    counts = roster.counts(request.organization)
     matching = roster.members(request.organization, query, roles)
-    page = Paginator(matching, PAGE).get_page(params.get("page"))
+    pages = Paginator(matching.defer("more", "search_text"), PAGE)
+    if not (query.q or query.role):
+        pages.count = counts[query.status] if query.status else sum(counts.values())
+    page = pages.get_page(params.get("page"))
     chosen = selection.selected(request.session_key, request.organization)
     words = Words(capabilities(request.organization), roles)
     rows = [_row(row, row.pk in chosen.ids, words) for row in page.object_list]
     total = page.paginator.count
     away = chosen.outside(set(matching.order_by().values_list("pk", flat=True))) if chosen else 0
     kept = {name: value for name, value in _kept(params).items() if name != "page"}
-    counts = roster.counts(request.organization)
     return {
         "form": form,
         "query": query,

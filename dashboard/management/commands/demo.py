@@ -39,8 +39,9 @@ class Command(BaseCommand):
             raise CommandError(f"Port {port} is taken: choose another one with --port.")
         sandbox_port = options["sandbox_port"] or _free_port()
         close = f"http://127.0.0.1:{sandbox_port}"
-        # Each demo starts afresh: last time's tokens mean nothing to this time's rehearsal Close.
-        home = settings.VAR_DIR / "demo"
+        # Each demo starts afresh: last time's tokens mean nothing to this time's rehearsal Close. A folder for each
+        # port, because a demo on another one may be running.
+        home = settings.VAR_DIR / "demo" / str(port)
         shutil.rmtree(home, ignore_errors=True)
         home.mkdir(parents=True)
         environment = {name: value for name, value in os.environ.items() if not name.startswith("CLOSE_")} | {

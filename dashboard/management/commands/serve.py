@@ -29,5 +29,5 @@ class Command(BaseCommand):
                 interface=Interfaces.WSGI,
                 blocking_threads=8,
                 websockets=False,
-                log_access=settings.DEBUG and options["verbosity"] > 1,
+                log_access=settings.DEVELOPMENT and options["verbosity"] > 1,
             ).serve()

@@ -5,18 +5,24 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+import time
+from importlib import import_module
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import Error, close_old_connections
 
+from huey.contrib.djhuey import HUEY
+
 from dashboard import processes
-from memberships.services import jobs, selection
+from memberships.services import connections, jobs, selection
 
 log = logging.getLogger(__name__)
 
 _THREADS = 4
 _SWEEP_S = 2.0
+_TIDY_S = 3600.0
 
 
 class Command(BaseCommand):
@@ -31,8 +37,6 @@ class Command(BaseCommand):
 
 
 def _work() -> None:
-    from huey.contrib.djhuey import HUEY
-
     stopped = threading.Event()
     sweeper = threading.Thread(target=_sweep, args=(stopped,), name="sweeper", daemon=True)
     sweeper.start()
@@ -54,11 +58,24 @@ def _work() -> None:
 
 
 def _sweep(stopped: threading.Event) -> None:
+    tidied = 0.0
     while not stopped.wait(_SWEEP_S):
         close_old_connections()
         try:
             jobs.sweep()
-            selection.forget_old()
+            if time.monotonic() - tidied > _TIDY_S:
+                _tidy()
+                tidied = time.monotonic()
         except Error:
             # The database is away for a while: the next round finds the same rows.
             log.exception("sweeping failed")
+
+
+def _tidy() -> None:
+    """Drop what nobody will ask for again."""
+    selection.forget_old()
+    connections.forget_old()
+    clear_expired_sessions = import_module(settings.SESSION_ENGINE).SessionStore.clear_expired
+    clear_expired_sessions()
+    # The queue keeps a record of every task for ever; ours are in the job's own rows.
+    HUEY.storage.flush_results()
