@@ -1,7 +1,7 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from .views import audit, connections, members, plans
+from .views import audit, changes, connections, members, plans
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="members"), name="home"),
@@ -9,10 +9,10 @@ urlpatterns = [
     path("members/freshness/", members.freshness, name="freshness"),
     path("members/refresh/", members.refresh, name="refresh"),
     path("members/selection/", members.select, name="select"),
-    path("members/selection/<slug:field>/", members.choose_value, name="choose-value"),
-    path("members/invite/", members.invite, name="invite"),
+    path("members/selection/<slug:field>/", changes.choose_value, name="choose-value"),
+    path("members/invite/", changes.invite, name="invite"),
     path("members/export/", members.export, name="export-members"),
-    path("members/<str:member_id>/", members.member, name="member"),
+    path("members/<str:member_id>/", changes.member, name="member"),
     path("plans/<uuid:plan_id>/", plans.plan, name="plan"),
     path("plans/<uuid:plan_id>/apply/", plans.apply, name="apply"),
     path("jobs/<uuid:job_id>/", plans.job, name="job"),

@@ -36,6 +36,10 @@ class Situation:
             return True
         return ROLE in row.wanted and not self.grants_power(row)
 
+    def is_active(self, row: Row) -> bool:
+        member = self.member(row)
+        return member is not None and member.active
+
     def is_self(self, row: Row) -> bool:
         member = self.member(row)
         return member is not None and member.user_id == self.actor_user_id
@@ -59,7 +63,7 @@ def review(rows: Sequence[Row], now: Situation) -> list[Row]:
     ]
     will = [row for row in checked if row.verdict is Verdict.WILL]
     takers = {row.member_id for row in will if now.takes_power(row)}
-    granted = {row.member_id for row in will if now.grants_power(row) and row.member_id}
+    granted = {row.member_id for row in will if now.grants_power(row) and now.is_active(row)}
     if takers and len((now.roster.managers() - takers) | granted) < now.minimum_managers:
         reason = too_few(now.minimum_managers)
         checked = [

@@ -50,7 +50,7 @@ class Member:
 
     @property
     def name(self) -> str:
-        return f"{self.first_name} {self.last_name}".strip()
+        return full_name(self.first_name, self.last_name)
 
     @property
     def active(self) -> bool:
@@ -98,6 +98,10 @@ class Actor:
     organization_id: str
     organization_name: str
     can_manage: bool
+
+
+def full_name(first_name: str, last_name: str) -> str:
+    return f"{first_name} {last_name}".strip()
 
 
 def searchable(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
-from memberships.domain.people import Member, Role, Status
+from memberships.domain.people import Member, Role, Status, full_name
 
 from .connections import Organization
 
@@ -56,7 +56,7 @@ class MirroredMember(models.Model):
 
     @property
     def name(self) -> str:
-        return f"{self.first_name} {self.last_name}".strip()
+        return full_name(self.first_name, self.last_name)
 
     def member(self) -> Member:
         return Member(

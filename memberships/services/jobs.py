@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db.models import Count
+from django.tasks import task
 from django.utils import timezone
 
 from memberships.domain.plan import Action, Verdict
@@ -30,8 +31,6 @@ _OFFER_AGAIN = timedelta(seconds=5)
 
 def offer(job: Job, run_after: datetime | None = None) -> None:
     """Tell the queue that there is something to do; the rows hold what."""
-    from .tasks import run_job  # the task calls back into this module
-
     Job.objects.filter(pk=job.pk).update(offered_at=timezone.now())
     run_job.using(run_after=run_after).enqueue(str(job.pk))
 
@@ -79,13 +78,17 @@ def run(job_id: str | UUID) -> None:
     _offer_next(job.organization)
 
 
+@task
+def run_job(job_id: str) -> None:
+    """`run`, for the queue."""
+    run(job_id)
+
+
 def _refresh_after(job: Job) -> None:
     """People who came or went show in the lists only after a read; what an answer says of them is not enough."""
-    from .tasks import refresh_roster
-
     moved = job.plan.rows.filter(outcome=Outcome.DONE).exclude(action=Action.CHANGE)
     if moved.exists() and roster.claim_refresh(job.organization):
-        refresh_roster.enqueue(job.connection_id)
+        roster.refresh_roster.enqueue(job.connection_id)
 
 
 def _park(job: Job, state: Job.State, note: str, not_before: datetime | None = None) -> None:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Case, Count, F, IntegerField, Q, QuerySet, Value, When
+from django.tasks import task
 from django.utils import timezone
 
 from memberships.domain.listing import Query
@@ -156,6 +157,12 @@ def refresh(connection: Connection) -> None:
         Organization.objects.filter(pk=connection.organization_id).update(
             refresh_until=None, refresh_error=str(error)[:300]
         )
+
+
+@task
+def refresh_roster(connection_pk: int) -> None:
+    """`refresh`, for the queue."""
+    refresh(Connection.objects.select_related("organization").get(pk=connection_pk))
 
 
 # Looking things up

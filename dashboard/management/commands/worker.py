@@ -12,7 +12,6 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import Error, close_old_connections
-
 from huey.contrib.djhuey import HUEY
 
 from dashboard import processes

@@ -1,0 +1,102 @@
+"""The pages that make a plan: a new value for the ticked people, invitations, one person's fields."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from django import forms
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+
+from memberships.domain import permissions
+from memberships.domain.people import ROLE
+from memberships.forms import InviteForm, MemberForm, ValueForm
+from memberships.models import Plan
+from memberships.providers.errors import ProviderError
+from memberships.services import audit, plans, roster, selection
+from memberships.services.connections import capabilities
+from memberships.services.wording import Words
+
+from .access import ManagerRequest, manager_required
+
+HISTORY_PAGE = 50
+
+
+@manager_required
+def choose_value(request: ManagerRequest, field: str) -> HttpResponse:
+    """A new value for everyone selected."""
+    its_field = next((f for f in capabilities(request.organization).fields if f.name == field), None)
+    if its_field is None:
+        raise Http404
+    chosen = selection.members(request.session_key, request.organization)
+    if not chosen:
+        messages.warning(request, "Nobody is selected: tick the people you want to change first.")
+        return redirect("members")
+    roles = roster.roles(request.organization)
+    form = ValueForm(request.POST or None, field=its_field, roles=roles)
+    if request.method == "POST" and form.is_valid():
+        wanted = {field: form.cleaned_data["value"]}
+        ids = [row.remote_id for row in chosen]
+        if review := _review(form, partial(plans.propose_change, request.connection, ids, wanted)):
+            return review
+    words = Words(capabilities(request.organization), roles)
+    context = {
+        "form": form,
+        "title": "Change role" if field == ROLE else f"Change {its_field.label.lower()}",
+        "chosen": [(row, words.value(ROLE, row.role_id)) for row in chosen],
+        "roles": [(role, permissions.summary(role)) for role in roles.values()] if field == ROLE else [],
+    }
+    return render(request, "memberships/choose_value.html", context, status=_status(form))
+
+
+@manager_required
+def invite(request: ManagerRequest) -> HttpResponse:
+    form = InviteForm(request.POST or None, roles=roster.roles(request.organization))
+    if request.method == "POST" and form.is_valid():
+        text, role_id = form.cleaned_data["addresses"], form.cleaned_data["role"]
+        if review := _review(form, partial(plans.propose_invitations, request.connection, text, role_id)):
+            return review
+    return render(request, "memberships/invite.html", {"form": form}, status=_status(form))
+
+
+@manager_required
+def member(request: ManagerRequest, member_id: str) -> HttpResponse:
+    """One person: their fields, edited through the same plan, and their history."""
+    row = roster.member(request.organization, member_id)
+    if row is None:
+        raise Http404
+    roles, its_capabilities = roster.roles(request.organization), capabilities(request.organization)
+    its_member = row.member()
+    current = {field.name: its_member.value(field.name) for field in its_capabilities.fields}
+    form = MemberForm(request.POST or None, capabilities=its_capabilities, roles=roles, current=current)
+    if request.method == "POST" and form.is_valid():
+        if not (wanted := form.wanted()):
+            form.add_error(None, "Nothing is changed yet: choose another value first.")
+        elif review := _review(form, partial(plans.propose_change, request.connection, [member_id], wanted)):
+            return review
+    entries = Paginator(audit.of_member(request.organization, member_id, row.email), HISTORY_PAGE)
+    context = {
+        "form": form,
+        "member": row,
+        "role_name": Words(its_capabilities, roles).value(ROLE, row.role_id),
+        "history": entries.get_page(request.GET.get("page")),
+        "fresh": roster.freshness(request.organization),
+    }
+    return render(request, "memberships/member.html", context, status=_status(form))
+
+
+def _review(form: forms.Form, propose: Callable[..., Plan]) -> HttpResponse | None:
+    """Make the plan and go to its review page; what the provider can't answer stands on the form, with all typed."""
+    try:
+        plan = propose(reason=form.cleaned_data["reason"], channel=audit.CHANNEL_SCREEN)
+    except ProviderError as error:
+        form.add_error(None, f"{error} Nothing was sent; try again.")
+        return None
+    return redirect("plan", plan.pk)
+
+
+def _status(form: forms.Form) -> int:
+    return 422 if form.errors else 200
