@@ -76,7 +76,7 @@ class _Role(msgspec.Struct):
 class _Organization(msgspec.Struct):
     id: str
     memberships: list[dict[str, Any]]
-    inactive_memberships: list[dict[str, Any]]
+    inactive_memberships: list[dict[str, Any]] = []
     name: str = ""
 
 

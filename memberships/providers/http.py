@@ -72,7 +72,7 @@ class Api:
         params: dict[str, str] | None = None,
         body: dict[str, Any] | None = None,
     ) -> Any:
-        """Send one request; return the decoded JSON body ({} for an empty 204).
+        """Send one request; return the decoded JSON body ({} where nothing is due: 204, or a DELETE's 200).
 
         Raises RateLimited (429), Refused (other
         4xx), Disconnected, or Unavailable (5xx, no answer, not JSON). GET is retried twice; a change is never sent
@@ -148,7 +148,7 @@ class Api:
             raise RateLimited(f"{self.name} asks to wait {wait_s:.0f} s before the next call.", wait_s)
         if status >= 500:
             raise Unavailable(f"{self.name} had an internal problem (status {status}).")
-        if status == 204 and not content:
+        if not content and (status == 204 or (status == 200 and method == "DELETE")):
             return {}
         try:
             answer = msgspec.json.decode(content)

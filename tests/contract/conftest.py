@@ -1,0 +1,61 @@
+"""A provider in an admin's name, against the rehearsal of its API over real HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from memberships.providers import MembershipProvider
+from memberships.providers.close import CloseProvider
+from memberships.providers.errors import Disconnected
+from sandbox.rehearsal import ADMIN, NORTHWIND
+from sandbox.server import Server
+from sandbox.world import World
+
+
+class Token:
+    """Credentials of one access token, with another one to try when the first is refused."""
+
+    def __init__(self, token: str, spare: str = "") -> None:
+        self.token = token
+        self.spare = spare
+        self.renewals = 0
+
+    def header(self) -> str:
+        return f"Bearer {self.token}"
+
+    def renew(self, refused: str) -> str:
+        self.renewals += 1
+        if not self.spare:
+            raise Disconnected("No other token.")
+        self.token, self.spare = self.spare, ""
+        return self.header()
+
+
+@pytest.fixture
+def token(world: World) -> Callable[..., str]:
+    def token(email: str = ADMIN, organization: str = NORTHWIND) -> str:
+        granted: str = world.grant(world.user_id(email), world.organization_id(organization))["access_token"]
+        return granted
+
+    return token
+
+
+@pytest.fixture
+def make(world: World, close: Server, token: Callable[..., str]) -> Callable[..., CloseProvider]:
+    def make(credentials: Token | None = None, **options: object) -> CloseProvider:
+        options = {"deadline_s": 2.0, "patient": True} | options
+        return CloseProvider(
+            close.url,
+            credentials or Token(token(), spare=token()),
+            world.organization_id(NORTHWIND),
+            **options,
+        )
+
+    return make
+
+
+@pytest.fixture
+def provider(make: Callable[..., CloseProvider]) -> MembershipProvider:
+    return make()
