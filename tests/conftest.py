@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 
 from memberships.models import Connection, Job
+from memberships.providers import http
 from memberships.services import connections, jobs, roster
 from sandbox.rehearsal import ADMIN, HARBOR, NORTHWIND, ORDINARY, SECOND_ADMIN
 from sandbox.server import Server, running
@@ -61,7 +62,7 @@ def signed_in(*its_connections: Connection) -> Client:
     session["connection"] = its_connections[0].pk
     session.save()
     for connection in its_connections:
-        connections.remember(session.session_key, connection)
+        connections.remember(str(session.session_key), connection)
     return client
 
 
@@ -96,6 +97,12 @@ def outsider(connect: Callable[..., Connection]) -> Client:
 @pytest.fixture
 def nobody(db) -> Client:
     return Client()
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A question without an answer is asked again at once, for tests in which Close is down."""
+    monkeypatch.setattr(http, "_GET_RETRIES_S", (0.0, 0.0))
 
 
 @pytest.fixture
