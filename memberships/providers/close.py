@@ -227,9 +227,9 @@ def _member(raw: dict[str, Any], status: Status) -> Member:
     return Member(
         id=known.id,
         user_id=known.user_id or user.id or "",
-        email=(known.user_email or user.email or "").lower(),
-        first_name=known.user_first_name or user.first_name or "",
-        last_name=known.user_last_name or user.last_name or "",
+        email=_text(known.user_email or user.email).lower(),
+        first_name=_text(known.user_first_name or user.first_name),
+        last_name=_text(known.user_last_name or user.last_name),
         role_id=known.role_id or "",
         status=status,
         # People who left keep their role and permissions on paper.
@@ -237,6 +237,11 @@ def _member(raw: dict[str, Any], status: Status) -> Member:
         settings={name: raw[name] for name in _SETTINGS if _is_value(raw.get(name, ...))},
         more={name: value for name, value in raw.items() if name not in _KNOWN},
     )
+
+
+def _text(raw: str | None) -> str:
+    """Text without the one character PostgreSQL can't store."""
+    return (raw or "").replace("\0", "")
 
 
 def _is_value(raw: object) -> bool:

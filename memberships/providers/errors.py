@@ -27,5 +27,9 @@ class Unavailable(ProviderError):
     """No usable answer (5xx, timeout, not what was documented): a change may or may not be made."""
 
 
+class NotSent(Unavailable):
+    """It did not even come to the call, for want of credentials or time: nothing was changed."""
+
+
 class Disconnected(ProviderError):
     """The credentials are no longer accepted: nothing can be done until the person connects again."""

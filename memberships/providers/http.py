@@ -3,7 +3,8 @@
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import msgspec
@@ -12,13 +13,15 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from .errors import Disconnected, RateLimited, Refused, Unavailable
+from .errors import Disconnected, NotSent, RateLimited, Refused, Unavailable
 from .pacing import Pace, retry_after_s
 
 CONNECT_TIMEOUT_S = 5.0
 LARGEST_ANSWER = 64 * 1024 * 1024
 _GET_RETRIES_S = (0.2, 0.6)
 _SHORT_WAIT_S = 2.0
+# Credentials can be revoked at any time, but not every refusal is worth the question.
+_KNOWN_S = 10.0
 
 
 class Credentials(Protocol):
@@ -38,8 +41,8 @@ class Api:
 
     `whoami` is a path that anyone with valid credentials may read. `explain` finds the provider's own words in
     the decoded body of a refusal. `patient` is for jobs: it waits up to 2 s for a rate limit; a page never waits,
-    and a longer wait is the caller's business (RateLimited). `deadline_s` bounds a whole call, however slowly the
-    answer trickles.
+    and a longer wait is the caller's business (RateLimited). `deadline_s` bounds a whole call with all its attempts,
+    however slowly an answer trickles: nothing is under way after it.
     """
 
     def __init__(
@@ -60,7 +63,7 @@ class Api:
         self.patient = patient
         self.whoami = whoami
         self.explain = explain
-        self._known_good = ""
+        self._known_good, self._known_until = "", 0.0
         self.pace = Pace()
         self._session = obey_deadlines(requests.Session())
 
@@ -74,48 +77,54 @@ class Api:
     ) -> Any:
         """Send one request; return the decoded JSON body ({} where nothing is due: 204, or a DELETE's 200).
 
-        Raises RateLimited (429), Refused (other
-        4xx), Disconnected, or Unavailable (5xx, no answer, not JSON). GET is retried twice; a change is never sent
-        twice here, except after a 401, which refuses before anything is changed.
+        Raises RateLimited (429), Refused (other 4xx), Disconnected, NotSent, or Unavailable (5xx, no answer, not
+        JSON). GET is retried twice; a change is never sent twice here, except after a 401, which refuses before
+        anything is changed.
         """
         retries = iter(_GET_RETRIES_S if method == "GET" else ())
         give_up = time.monotonic() + self.deadline_s
         while True:
             try:
-                return self._authorized(method, path, params, body)
+                return self._authorized(give_up, method, path, params, body)
             except Unavailable:
                 wait_s = next(retries, None)
                 if wait_s is None or time.monotonic() + wait_s > give_up:
                     raise
             time.sleep(wait_s)
 
-    def _authorized(self, method: str, path: str, *rest: Any) -> Any:
-        header = self.credentials.header()
+    def _authorized(self, give_up: float, method: str, path: str, *rest: Any) -> Any:
+        with _nothing_sent():
+            header = self.credentials.header()
         try:
-            return self._paced(method, path, header, *rest)
+            return self._paced(give_up, method, path, header, *rest)
         except Refused as refusal:
-            if refusal.status != 401 or header == self._known_good:
+            if refusal.status != 401 or (header == self._known_good and self._still_knows(give_up, header)):
                 raise
-        header = self.credentials.renew(header)
+        with _nothing_sent():
+            header = self.credentials.renew(header)
         try:
-            return self._paced(method, path, header, *rest)
+            return self._paced(give_up, method, path, header, *rest)
         except Refused as refusal:
-            if refusal.status == 401 and not self._knows(header):
+            if refusal.status == 401 and not self._knows(give_up, header):
                 raise Disconnected(
                     f"{self.name} no longer accepts this sign-in. Sign in again to reconnect."
                 ) from None
             raise
 
-    def _knows(self, header: str) -> bool:
-        """Can the provider tell who this is? Then its 401 meant "you may not", which the next call can rely on."""
+    def _knows(self, give_up: float, header: str) -> bool:
+        """Can the provider tell who this is? Then its 401 meant "you may not"."""
         try:
-            self._paced("GET", self.whoami, header, None, None)
+            with _nothing_sent():
+                self._paced(give_up, "GET", self.whoami, header, None, None)
         except Refused:
             return False
-        self._known_good = header
+        self._known_good, self._known_until = header, time.monotonic() + _KNOWN_S
         return True
 
-    def _paced(self, method: str, path: str, header: str, *rest: Any) -> Any:
+    def _still_knows(self, give_up: float, header: str) -> bool:
+        return time.monotonic() < self._known_until or self._knows(give_up, header)
+
+    def _paced(self, give_up: float, method: str, path: str, header: str, *rest: Any) -> Any:
         # Close counts per group of endpoint and method class; the first path segment is the nearest to it.
         group = f"{'read' if method == 'GET' else 'write'} {path.split('/', 1)[0]}"
         if self.patient and (wait_s := self.pace.wait_s(group)):
@@ -123,15 +132,16 @@ class Api:
                 raise RateLimited(f"{self.name} allows no more calls for {wait_s:.0f} s.", wait_s)
             time.sleep(wait_s)
         try:
-            return self._send(method, path, header, group, *rest)
+            return self._send(give_up, method, path, header, group, *rest)
         except RateLimited as limit:
             if not self.patient or limit.retry_after_s > _SHORT_WAIT_S:
                 raise
             time.sleep(limit.retry_after_s)
-        return self._send(method, path, header, group, *rest)
+        return self._send(give_up, method, path, header, group, *rest)
 
     def _send(
         self,
+        give_up: float,
         method: str,
         path: str,
         header: str,
@@ -139,8 +149,18 @@ class Api:
         params: dict[str, str] | None,
         body: dict[str, Any] | None,
     ) -> Any:
-        status, headers, content = self.exchange(
-            method, self.base_url + path, auth=_Header(header), params=params, json=body
+        left_s = give_up - time.monotonic()
+        if left_s <= 0:
+            raise NotSent(f"{self.name} could not be asked within {self.deadline_s:.0f} s.")
+        status, headers, content = exchange(
+            self._session,
+            self.name,
+            left_s,
+            method,
+            self.base_url + path,
+            auth=_Header(header),
+            params=params,
+            json=body,
         )
         self.pace.learn(group, headers)
         if status == 429:
@@ -161,11 +181,14 @@ class Api:
             raise Unavailable(f"{self.name} gave an answer that can't be understood (status {status}).")
         return answer
 
-    def exchange(
-        self, method: str, url: str, **kwargs: Any
-    ) -> tuple[int, requests.structures.CaseInsensitiveDict[str], bytes]:
-        """One HTTP exchange within the deadline. Raises Unavailable when there is no complete answer."""
-        return exchange(self._session, self.name, self.deadline_s, method, url, **kwargs)
+
+@contextmanager
+def _nothing_sent() -> Iterator[None]:
+    """Around whatever else may fail before, or after a 401 instead of, the call that was asked for."""
+    try:
+        yield
+    except Unavailable as error:
+        raise NotSent(str(error)) from None
 
 
 def exchange(
@@ -242,6 +265,8 @@ class deadline:
 
     def watch(self, its_socket: socket.socket | None) -> None:
         self._socket = its_socket
+        if self.passed:  # before there was a connection: nobody would come by again
+            self._expire()
 
     def _expire(self) -> None:
         self.passed = True

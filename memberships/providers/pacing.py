@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 _PAIR = re.compile(r"(limit|remaining|reset)\s*=\s*([0-9]+(?:\.[0-9]+)?)", re.IGNORECASE)
 _LONGEST_WAIT_S = 3600.0
+# Announced seconds are rounded, and clocks differ: a window is taken to open a little later than it says.
+_MARGIN_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,4 +66,4 @@ class Pace:
     def learn(self, group: str, headers: Mapping[str, str]) -> None:
         now = allowance(headers)
         if now and now.remaining < 1:
-            self._open_again[group] = self._clock() + now.reset_s
+            self._open_again[group] = self._clock() + now.reset_s + _MARGIN_S

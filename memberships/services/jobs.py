@@ -9,23 +9,26 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import Count
 from django.tasks import task
 from django.utils import timezone
 
 from memberships.domain.plan import Action, Verdict
 from memberships.models import Connection, Job, Organization, Outcome
-from memberships.providers.errors import Disconnected, RateLimited, Unavailable
+from memberships.providers.errors import Disconnected, RateLimited, Refused, Unavailable
 
 from . import oauth, roster
 from .lease import Lease, LeaseLost
-from .run import Later, Run
+from .run import STOPPED, Later, Run
 
 log = logging.getLogger(__name__)
 
 OPEN = (Job.State.QUEUED, Job.State.RUNNING, Job.State.WAITING)
 # While the provider can't be read at all: how long to wait each time. The last one repeats until Stop is pressed.
 _UNREADABLE_S = (2, 5, 15, 30, 60, 120, 300, 600)
+# Somebody waits for the end: only a look at what was sent is missing.
+_STOPPING_S = 5
 _OFFER_AGAIN = timedelta(seconds=5)
 
 
@@ -51,28 +54,17 @@ def run(job_id: str | UUID) -> None:
 
     Returns early when someone else writes to the organization, or when it has to wait.
     """
-    job = Job.objects.select_related("organization", "connection__organization", "plan").get(pk=job_id)
-    if job.state not in OPEN or (job.not_before and job.not_before > timezone.now() + timedelta(seconds=0.5)):
-        return
-    lease = Lease.take(job.organization)
+    job = _load(job_id)
+    lease = Lease.take(job.organization) if _is_due(job) else None
     if lease is None:
         return
-    Job.objects.filter(pk=job.pk, claimed_at=None).update(claimed_at=timezone.now())
-    _park(job, Job.State.RUNNING, "")
     try:
-        Run(job, lease).go()
+        # Whoever had the lease until just now may have ended or put off this very job.
+        if _is_due(job := _load(job_id)):
+            _turn(job, lease)
     except LeaseLost:
         log.warning("job %s: another worker took over", job.pk)
         return
-    except Disconnected:
-        _park(job, Job.State.PAUSED, oauth.RECONNECT)
-    except (Later, RateLimited) as error:
-        wait_s = error.wait_s if isinstance(error, Later) else error.retry_after_s
-        _put_off(job, wait_s, str(error))
-    except Unavailable as error:
-        tries = min(job.unreadable_tries, len(_UNREADABLE_S) - 1)
-        Job.objects.filter(pk=job.pk).update(unreadable_tries=job.unreadable_tries + 1)
-        _put_off(job, _UNREADABLE_S[tries], str(error))
     lease.release()
     _refresh_after(job)
     _offer_next(job.organization)
@@ -84,6 +76,32 @@ def run_job(job_id: str) -> None:
     run(job_id)
 
 
+def _load(job_id: str | UUID) -> Job:
+    return Job.objects.select_related("organization", "connection__organization", "plan").get(pk=job_id)
+
+
+def _is_due(job: Job) -> bool:
+    soon = timezone.now() + timedelta(seconds=0.5)
+    return job.state in OPEN and (job.not_before is None or job.not_before <= soon)
+
+
+def _turn(job: Job, lease: Lease) -> None:
+    """Go on until the end, or until the job has to wait. Raises LeaseLost."""
+    Job.objects.filter(pk=job.pk, claimed_at=None).update(claimed_at=timezone.now())
+    _park(job, lease, Job.State.RUNNING, "")
+    try:
+        Run(job, lease).go()
+    except Disconnected:
+        _park(job, lease, Job.State.PAUSED, oauth.RECONNECT)
+    except (Later, RateLimited) as error:
+        wait_s = error.wait_s if isinstance(error, Later) else error.retry_after_s
+        _put_off(job, lease, wait_s, str(error))
+    except (Refused, Unavailable) as error:  # refused to let us read: no less temporary than no answer
+        tries = min(job.unreadable_tries, len(_UNREADABLE_S) - 1)
+        Job.objects.filter(pk=job.pk).update(unreadable_tries=job.unreadable_tries + 1)
+        _put_off(job, lease, _UNREADABLE_S[tries], str(error))
+
+
 def _refresh_after(job: Job) -> None:
     """People who came or went show in the lists only after a read; what an answer says of them is not enough."""
     moved = job.plan.rows.filter(outcome=Outcome.DONE).exclude(action=Action.CHANGE)
@@ -91,14 +109,18 @@ def _refresh_after(job: Job) -> None:
         roster.refresh_roster.enqueue(job.connection_id)
 
 
-def _park(job: Job, state: Job.State, note: str, not_before: datetime | None = None) -> None:
-    Job.objects.filter(pk=job.pk).update(state=state, note=note[:300], not_before=not_before)
+def _park(job: Job, lease: Lease, state: Job.State, note: str, not_before: datetime | None = None) -> None:
+    with transaction.atomic():
+        lease.renew()
+        Job.objects.filter(pk=job.pk).update(state=state, note=note[:300], not_before=not_before)
 
 
-def _put_off(job: Job, wait_s: float, note: str) -> None:
+def _put_off(job: Job, lease: Lease, wait_s: float, note: str) -> None:
     """Give the worker back, so that one organization's wait never holds up another's job."""
+    if Job.objects.filter(pk=job.pk, stop_requested=True).exists():
+        wait_s = min(wait_s, _STOPPING_S)
     until = timezone.now() + timedelta(seconds=wait_s)
-    _park(job, Job.State.WAITING, note, until)
+    _park(job, lease, Job.State.WAITING, note, until)
     offer(job, run_after=until)
 
 
@@ -113,12 +135,21 @@ def _offer_next(organization: Organization) -> None:
 def resume(connection: Connection) -> None:
     """Go on with what was paused for want of this person's sign-in."""
     for job in Job.objects.filter(connection=connection, state=Job.State.PAUSED):
-        _park(job, Job.State.QUEUED, "")
-        offer(job)
+        paused = Job.objects.filter(pk=job.pk, state=Job.State.PAUSED)
+        if paused.update(state=Job.State.QUEUED, note="", unreadable_tries=0):
+            offer(job)
 
 
 def stop(job: Job) -> bool:
-    """Ask a job to end after the call under way. False when it has ended already."""
+    """Ask a job to end after the call under way. False when it has ended already.
+
+    One that waits for a sign-in ends at once: what has no answer then stays unknown, for nobody can look.
+    """
+    ended = Job.objects.filter(pk=job.pk, state=Job.State.PAUSED).update(
+        state=Job.State.FINISHED, stop_requested=True, note=STOPPED, finished_at=timezone.now()
+    )
+    if ended:
+        return True
     asked = Job.objects.filter(pk=job.pk).exclude(state=Job.State.FINISHED).update(stop_requested=True)
     # Whatever it waits for, stopping needs no more than a look at what was sent.
     Job.objects.filter(pk=job.pk, state=Job.State.WAITING).update(not_before=None)

@@ -9,6 +9,7 @@ import requests
 from authlib.integrations.base_client import OAuthError
 from authlib.integrations.requests_client import OAuth2Session
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 
 from memberships.models import Connection
@@ -34,6 +35,18 @@ class TokenSession(OAuth2Session):
         kwargs.setdefault("token_endpoint_auth_method", "client_secret_post")
         super().__init__(default_timeout=_CALL_S, **kwargs)
         http.obey_deadlines(self)
+
+    def request(self, method: str, url: str, **kwargs: Any) -> requests.Response:
+        """Never led elsewhere: a redirect would take the client secret along."""
+        answer: requests.Response = super().request(method, url, **(kwargs | {"allow_redirects": False}))
+        return answer
+
+    def parse_response_token(self, resp: requests.Response) -> Any:
+        """Raises OAuthError or ValueError. Authlib trips over JSON of another shape than it expects."""
+        try:
+            return super().parse_response_token(resp)
+        except (TypeError, AttributeError):
+            raise ValueError("not a token") from None
 
 
 def client() -> TokenSession:
@@ -102,14 +115,16 @@ class StoredToken:
             mine = Connection.objects.filter(
                 pk=self.connection_pk, renewing_until=None
             ) | Connection.objects.filter(pk=self.connection_pk, renewing_until__lt=now)
-            if mine.update(renewing_until=now + _LEASE):
+            until = now + _LEASE
+            if mine.update(renewing_until=until):
                 try:
                     connection = self._read()
                     if connection.access_token != stale.access_token:
                         return connection
                     return self._renew_now(connection, although_valid=although_valid)
                 finally:
-                    Connection.objects.filter(pk=self.connection_pk).update(renewing_until=None)
+                    mine = Connection.objects.filter(pk=self.connection_pk, renewing_until=until)
+                    mine.update(renewing_until=None)
             time.sleep(_POLL_S)
             connection = self._read()
             if connection.access_token != stale.access_token:
@@ -129,20 +144,36 @@ class StoredToken:
                 )
         except OAuthError as error:
             if error.error in ("invalid_grant", "invalid_client", "unauthorized_client"):
-                Connection.objects.filter(pk=connection.pk).update(access_token="", refresh_token="")
+                connection = _replaced(connection, access_token="", refresh_token="")
+                if connection.usable:
+                    return connection
                 raise Disconnected(RECONNECT) from None
-            raise Unavailable("Close's sign-in service gave an answer that can't be understood.") from None
+            problem = "refused for now"
         except (requests.RequestException, OSError, ValueError):
-            Connection.objects.filter(pk=connection.pk).update(renewal_lost=True)
-            if still_works:
-                return connection
-            raise Unavailable("Close's sign-in service did not answer.") from None
-        if not is_token(token):
-            Connection.objects.filter(pk=connection.pk).update(renewal_lost=True)
-            raise Unavailable("Close's sign-in service gave an answer that can't be understood.")
-        connection.access_token = token["access_token"]
-        connection.refresh_token = token["refresh_token"]
-        connection.expires_at = expiry(token)
-        connection.renewal_lost = False
-        connection.save(update_fields=["access_token", "refresh_token", "expires_at", "renewal_lost"])
-        return connection
+            connection = _replaced(connection, renewal_lost=True)
+            problem = "did not answer"
+        else:
+            if is_token(token):
+                return _replaced(
+                    connection,
+                    access_token=token["access_token"],
+                    refresh_token=token["refresh_token"],
+                    expires_at=expiry(token),
+                    renewal_lost=False,
+                )
+            connection = _replaced(connection, renewal_lost=True)
+            problem = "gave an answer that can't be understood"
+        if still_works:
+            return connection
+        raise Unavailable(f"Close's sign-in service {problem}.")
+
+
+def _replaced(used: Connection, **fields: Any) -> Connection:
+    """Write what became of a renewal, unless the person has signed in anew meanwhile; the row as it is then."""
+    with transaction.atomic():
+        connection = Connection.objects.select_for_update().get(pk=used.pk)
+        if connection.refresh_token == used.refresh_token:
+            for name, value in fields.items():
+                setattr(connection, name, value)
+            connection.save(update_fields=fields)
+    return connection

@@ -31,6 +31,7 @@ class NothingLeft(Exception):
     """A sentence on why there is no plan to make."""
 
 
+_EXPIRED = "This plan has expired. Make it again, from what is true now."
 _STILL_RUNNING = "The job is still running. Wait for it, or stop it first."
 
 
@@ -189,7 +190,7 @@ def apply(plan: Plan, connection: Connection, *, fingerprint: str, typed: str) -
     if fingerprint != plan.fingerprint:
         raise CannotApply("This is not the plan you reviewed. Look at it again before you apply it.")
     if expired(plan):
-        raise CannotApply("This plan has expired. Make it again, from what is true now.")
+        raise CannotApply(_EXPIRED)
     if not counts(plan)[Verdict.WILL]:
         raise CannotApply("There is nothing to do in this plan.")
     if plan.brake_number and typed.strip().replace(",", "") != str(plan.brake_number):
@@ -199,7 +200,9 @@ def apply(plan: Plan, connection: Connection, *, fingerprint: str, typed: str) -
     with transaction.atomic():
         now = timezone.now()
         if not Plan.objects.filter(pk=plan.pk, applied_at=None, expires_at__gt=now).update(applied_at=now):
-            return Job.objects.get(plan=plan)
+            if job := Job.objects.filter(plan=plan).first():
+                return job
+            raise CannotApply(_EXPIRED)
         job = Job.objects.create(
             plan=plan, organization=plan.organization, connection=connection, created_at=now
         )

@@ -18,7 +18,7 @@ from memberships.domain.people import ROLE, Member
 from memberships.domain.plan import Action, Row, Verdict, is_so, is_stale
 from memberships.models import Cause, Job, Outcome, PlanRow
 from memberships.providers import Change, Deactivation, Invitation, Request
-from memberships.providers.errors import Disconnected, RateLimited, Refused, Unavailable
+from memberships.providers.errors import Disconnected, NotSent, RateLimited, Refused, Unavailable
 
 from . import audit, roster
 from .connections import permit, provider_for
@@ -33,6 +33,7 @@ _FOR_EVERYBODY = (401, 402, 403)
 _REFUSED_IN_A_ROW = 20
 _LOST_IN_A_ROW = 3
 
+STOPPED = "Stopped on request."
 _NOT_ALLOWED = "You may no longer manage this organization. Nothing was sent."
 
 
@@ -55,6 +56,7 @@ class Finding:
 
 
 _DONE = Finding(Outcome.DONE)
+_UNSETTLED = (Outcome.NOT_ATTEMPTED, Outcome.UNKNOWN)
 
 
 class Run:
@@ -70,6 +72,7 @@ class Run:
         self.words = Words(self.provider.capabilities, {})
         self.now: Situation
         self.queue: deque[Batch] | None = None
+        self.fresh = False  # nothing was sent since everyone was read
         self.behind = False  # something was sent that no read has shown yet
         self.refusals: list[str] = []
         self.lost = 0
@@ -78,8 +81,12 @@ class Run:
     def go(self) -> None:
         """Send all that is left and settle what is unknown.
 
-        Raises Later, RateLimited, Unavailable (can't be read now), Disconnected or LeaseLost: run again later.
+        Raises Later, RateLimited, Refused or Unavailable (can't be read now), Disconnected or LeaseLost: run again
+        later.
         """
+        if self.must_stop() and not self.with_outcome(Outcome.UNKNOWN):
+            self.finish()  # also while the provider can't be asked
+            return
         self.look()
         self.take_up_after_a_crash()
         if not self.may_write():
@@ -89,9 +96,9 @@ class Run:
         while not self.must_stop() and (batch := self.next_batch()):
             if batch.phase is Phase.SELF and self.with_outcome(Outcome.UNKNOWN):
                 self.settle()
-            elif batch.phase >= Phase.TAKE and self.behind:
+            elif not self.fresh and self.concerns_managers(batch.rows):
                 self.look()
-            elif guards.leaves_too_few([*batch.rows, *self.in_doubt()], self.now):
+            elif self.leaves_too_few(batch.rows):
                 reason = f"Blocked meanwhile. {guards.too_few(self.now.minimum_managers)}"
                 self.conclude_all(
                     [p.key for p in batch.pending], Finding(Outcome.REFUSED, Cause.GUARD, reason)
@@ -107,9 +114,25 @@ class Run:
     def with_outcome(self, outcome: Outcome) -> list[int]:
         return [pk for pk, row in self.stored.items() if row.outcome == outcome]
 
-    def in_doubt(self) -> list[Row]:
-        """Rows whose request may still take effect: guards count them as if it had."""
-        return [self.rows[pk] for pk in self.with_outcome(Outcome.UNKNOWN)]
+    def leaves_too_few(self, rows: list[Row]) -> bool:
+        """Judged as if every request without an answer, of this job or one that waits, will still take effect."""
+        if not any(self.now.takes_power(row) for row in rows):
+            return False
+        unknown = PlanRow.objects.filter(
+            plan__organization=self.organization, outcome=Outcome.UNKNOWN, plan__job__finished_at=None
+        )
+        return guards.leaves_too_few([*rows, *(stored.row() for stored in unknown)], self.now)
+
+    def concerns_managers(self, rows: Iterable[Row]) -> bool:
+        """Is someone's part in this organization changed who can manage it now?
+
+        Then it must have been read just before, also what the new role grants: that may have been edited.
+        """
+        managers = self.now.roster.managers()
+        return any(
+            row.member_id in managers and (ROLE in row.wanted or row.action is Action.DEACTIVATE)
+            for row in rows
+        )
 
     def next_batch(self) -> Batch | None:
         if self.queue is None:
@@ -124,7 +147,7 @@ class Run:
         if self.note:
             return True
         if Job.objects.filter(pk=self.job.pk, stop_requested=True).exists():
-            self.note = "Stopped on request."
+            self.note = STOPPED
         return bool(self.note)
 
     def may_write(self) -> bool:
@@ -136,26 +159,32 @@ class Run:
     def look(self) -> None:
         """Read everyone. What was sent and shows is done; what moved since the review is refused."""
         self.lease.renew()
-        roles = (
-            {role.id: role for role in self.provider.roles()}
-            if self.must_read_roles()
-            else dict(self.now.roles)
-        )
+        if self.must_read_roles():
+            roles = {role.id: role for role in self.provider.roles()}
+            self.lease.renew()
+        else:
+            roles = dict(self.now.roles)
         live = self.provider.roster()
         roster.keep(self.organization, live)
         live = replace(live, members=dict(live.members))
         self.now = Situation(live, roles, self.job.connection.user_id, settings.MINIMUM_MANAGERS)
         self.words.roles = roles
         permit(self.job.connection, self.may_write())
-        self.behind, self.queue = False, None
-        by_email = live.by_email()
+        self.fresh, self.behind, self.queue = True, False, None
+        if self.job.unreadable_tries:
+            self.count(unreadable_tries=0)
+        self.compare()
+
+    def compare(self) -> None:
+        """What was sent and shows is done, however late; what is still to be sent and has moved is refused."""
+        by_email = self.now.roster.by_email()
         findings = {}
         for pk, row in self.rows.items():
-            member = live.members.get(row.member_id) or by_email.get(row.email)
-            outcome = self.stored[pk].outcome
-            if outcome == Outcome.UNKNOWN and is_so(row, member):
+            member = self.now.roster.members.get(row.member_id) or by_email.get(row.email)
+            stored = self.stored[pk]
+            if stored.outcome in _UNSETTLED and stored.sent_at and is_so(row, member):
                 findings[pk] = _DONE
-            elif outcome == Outcome.NOT_ATTEMPTED and is_stale(row, member):
+            elif stored.outcome == Outcome.NOT_ATTEMPTED and is_stale(row, member):
                 findings[pk] = Finding(Outcome.REFUSED, Cause.STALE, self.words.stale(row, member))
         self.conclude(findings)
 
@@ -163,7 +192,7 @@ class Run:
         """What a role grants decides who is still in charge, so it is read again before power is taken."""
         if not hasattr(self, "now"):
             return True
-        return any(self.now.takes_power(self.rows[pk]) for pk in self.with_outcome(Outcome.NOT_ATTEMPTED))
+        return self.concerns_managers(self.rows[pk] for pk in self.with_outcome(Outcome.NOT_ATTEMPTED))
 
     def take_up_after_a_crash(self) -> None:
         """Rows that were about to be sent, of which no answer is known and nothing shows: send them again.
@@ -171,21 +200,25 @@ class Run:
         Every request sets a value and is the same twice as once.
         """
         interrupted = [pk for pk in self.with_outcome(Outcome.UNKNOWN) if not self.stored[pk].error]
-        self.put(interrupted, outcome=Outcome.NOT_ATTEMPTED, sent_at=None)
+        self.put(interrupted, outcome=Outcome.NOT_ATTEMPTED)
+        self.compare()
 
     # Sending
 
     def send(self, batch: Batch) -> None:
         keys = [p.key for p in batch.pending]
         request = _request(batch, self.provider.capabilities.bulk_size)
+        first_time = [pk for pk in keys if not self.stored[pk].sent_at]
         self.put(keys, outcome=Outcome.UNKNOWN, sent_at=timezone.now(), error="", advice="")
+        self.fresh = False
         try:
             answer = self.provider.apply(request)
         except Refused as refusal:
             self.lost = 0
             self.refused(keys, refusal)
-        except (RateLimited, Disconnected):  # refused before anything was changed
-            self.put(keys, outcome=Outcome.NOT_ATTEMPTED, sent_at=None)
+        except (RateLimited, Disconnected, NotSent):  # before anything was changed
+            self.put(keys, outcome=Outcome.NOT_ATTEMPTED)
+            self.put(first_time, sent_at=None)
             raise
         except Unavailable as error:
             self.behind = True
@@ -199,7 +232,8 @@ class Run:
             self.answered(keys, answer)
 
     def answered(self, keys: list[int], answer: Member | None) -> None:
-        if answer is None or len(keys) > 1 or not is_so(self.rows[keys[0]], answer):
+        row = self.rows[keys[0]]
+        if answer is None or len(keys) > 1 or row.member_id not in ("", answer.id) or not is_so(row, answer):
             self.behind = True
             return
         known = self.now.roster.members.get(answer.id, answer)
@@ -232,9 +266,8 @@ class Run:
             self.conclude_all(left, finding)
         else:
             half = (len(keys) + 1) // 2
-            self.put(
-                left, outcome=Outcome.NOT_ATTEMPTED, sent_at=None, at_most=min(half, max(1, len(left) // 2))
-            )
+            self.put(left, outcome=Outcome.NOT_ATTEMPTED, at_most=min(half, max(1, len(left) // 2)))
+            self.compare()
         self.queue = None
 
     # Settling
@@ -254,15 +287,16 @@ class Run:
                     error = f"{self.stored[pk].error} Read again several times: the change is not there."
                     findings[pk] = Finding(Outcome.REFUSED, Cause.LOST, error)
                 self.conclude(findings)
-                return
-            self.job.settle_tries += 1
-            self.job.save(update_fields=["settle_tries"])
+                break
+            self.count(settle_tries=tries + 1)
             if _LOOK_AGAIN_S[tries] > _SHORT_WAIT_S:
                 raise Later(
                     _LOOK_AGAIN_S[tries], "Reading again whether the changes without an answer were made."
                 )
             time.sleep(_LOOK_AGAIN_S[tries])
             self.look()
+        if self.job.settle_tries:  # what is sent later has its own time
+            self.count(settle_tries=0)
 
     def finish(self) -> None:
         with transaction.atomic():
@@ -272,6 +306,11 @@ class Run:
             )
 
     # Writing down
+
+    def count(self, **tries: int) -> None:
+        Job.objects.filter(pk=self.job.pk).update(**tries)
+        for name, number in tries.items():
+            setattr(self.job, name, number)
 
     def put(self, keys: Iterable[int], **fields: object) -> None:
         keys = list(keys)
