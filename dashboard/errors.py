@@ -9,6 +9,7 @@ from authlib.integrations.base_client import OAuthError
 from authlib.integrations.base_client.errors import MismatchingStateError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django_htmx.http import HttpResponseClientRedirect
 
 from memberships.providers.errors import Disconnected, RateLimited, Refused, Unavailable
@@ -119,9 +120,17 @@ def page(request: Any, error: Exception) -> HttpResponse:
     return render(
         request,
         "problem.html",
-        {"problem": problem, "address": problem.address or request.path},
+        {"problem": problem, "address": problem.address or _again(request)},
         status=problem.status,
     )
+
+
+def _again(request: Any) -> str:
+    """Where the same can be tried again with a link: a form has to be opened first."""
+    if request.path == reverse("callback"):
+        return _SIGN_IN  # the code in this address was good once, and must not stand in a page
+    path: str = request.get_full_path() if request.method == "GET" else reverse("home")
+    return path
 
 
 def _plain(status: int, heading: str, text: str, link: str = "Go to the members") -> Any:

@@ -1,6 +1,7 @@
 """All configuration comes from the environment; README.md lists the names. A missing secret stops the start."""
 
 import sys
+from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -26,8 +27,11 @@ def _secret(name: str, for_development: str) -> str:
 
 
 def _address(name: str, default: str = "") -> str:
-    value = env.str(name, default).rstrip("/")
-    parts = urlsplit(value)
+    value = (env.str(name, "") or default).rstrip("/")
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        parts = urlsplit("not an address")
     if value and (
         parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment
     ):
@@ -39,6 +43,11 @@ def _address(name: str, default: str = "") -> str:
             f"{name} must start with https:// (plain http only with DEBUG=true on this machine)."
         )
     return value
+
+
+def _list(name: str, default: list[str]) -> list[str]:
+    """Comma separated, with or without spaces."""
+    return [part.strip() for part in env.str(name, "").split(",") if part.strip()] or default
 
 
 # DEBUG=true allows plain http and made-up secrets on this machine. Django's own debug pages stay off even then:
@@ -60,13 +69,26 @@ for _key in TOKEN_ENCRYPTION_KEYS:
         ) from None
 
 PUBLIC_URL = _address("PUBLIC_URL")
+if urlsplit(PUBLIC_URL).path:
+    raise ImproperlyConfigured(
+        "PUBLIC_URL must be a plain address without a path: Roster needs a host of its own."
+    )
 if not PUBLIC_URL and not DEVELOPMENT:
     raise ImproperlyConfigured(
         "Set PUBLIC_URL to the https address people use, such as https://people.example.com."
     )
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", [urlsplit(PUBLIC_URL).hostname] if PUBLIC_URL else list(LOOPBACK))
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", [PUBLIC_URL] if PUBLIC_URL else [])
-TRUSTED_PROXIES: list[str] = env.list("TRUSTED_PROXIES", [])
+ALLOWED_HOSTS = _list(
+    "ALLOWED_HOSTS", [urlsplit(PUBLIC_URL).hostname or ""] if PUBLIC_URL else list(LOOPBACK)
+)
+CSRF_TRUSTED_ORIGINS = _list("CSRF_TRUSTED_ORIGINS", [PUBLIC_URL] if PUBLIC_URL else [])
+TRUSTED_PROXIES = _list("TRUSTED_PROXIES", [])
+for _proxy in TRUSTED_PROXIES:
+    try:
+        ip_network(_proxy, strict=False)
+    except ValueError:
+        raise ImproperlyConfigured(
+            "TRUSTED_PROXIES must be addresses or networks, comma separated, such as 10.0.0.0/8."
+        ) from None
 
 # Close
 CLOSE_CLIENT_ID = _secret("CLOSE_CLIENT_ID", "oa2client_rehearsal")
@@ -74,14 +96,16 @@ CLOSE_CLIENT_SECRET = _secret("CLOSE_CLIENT_SECRET", "rehearsal-secret")
 CLOSE_APP_URL = _address("CLOSE_APP_URL", "https://app.close.com")
 CLOSE_API_URL = _address("CLOSE_API_URL", "https://api.close.com")
 CLOSE_PKCE = env.bool("CLOSE_PKCE", False)
-CLOSE_ORGANIZATIONS: list[str] = env.list("CLOSE_ORGANIZATIONS", [])
+CLOSE_ORGANIZATIONS = _list("CLOSE_ORGANIZATIONS", [])
 
 # How things behave; all optional.
 MIRROR_FRESH_S = env.int("MIRROR_FRESH_S", 300)
 PERMISSION_FRESH_S = env.int("PERMISSION_FRESH_S", 60)
 PERMISSION_READABLE_S = env.int("PERMISSION_READABLE_S", 600)
 PLAN_EXPIRES_S = env.int("PLAN_EXPIRES_S", 3600)
-MINIMUM_MANAGERS = env.int("MINIMUM_MANAGERS", 1, validate=lambda n: n >= 1)
+MINIMUM_MANAGERS = env.int("MINIMUM_MANAGERS", 1)
+if MINIMUM_MANAGERS < 1:
+    raise ImproperlyConfigured("MINIMUM_MANAGERS must be 1 or more: somebody has to stay in charge.")
 PAGE_DEADLINE_S = env.float("PAGE_DEADLINE_S", 10.0)
 CALL_DEADLINE_S = env.float("CALL_DEADLINE_S", 60.0)
 # Outlives the slowest call, so that nobody takes over while an answer may still come.

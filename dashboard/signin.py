@@ -84,12 +84,12 @@ def logout(request: Any) -> HttpResponse:
 
 def _begin(request: Any, connection_pk: int) -> None:
     """A new session id at every sign-in; what this browser was signed in to before comes along."""
-    before = signed_in(request)
+    before = request.session.session_key
     request.session.cycle_key()
     request.session["connection"] = connection_pk
     request.session.save()
-    for connection in before:
-        connections.remember(request.session.session_key, connection)
+    if before:
+        connections.move(before, request.session.session_key)
 
 
 def _callback_address(request: Any) -> str:

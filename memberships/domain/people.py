@@ -104,7 +104,13 @@ def full_name(first_name: str, last_name: str) -> str:
     return f"{first_name} {last_name}".strip()
 
 
+# Letters that are not made of another one and an accent, as people type them who don't have the key.
+_PLAIN = str.maketrans(
+    {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th", "ħ": "h", "ŧ": "t"}
+)
+
+
 def searchable(text: str) -> str:
-    """Fold case and accents away, so that "jose" finds "José"."""
+    """Fold case and accents away, so that "jose" finds "José" and "soren" finds "Søren"."""
     decomposed = unicodedata.normalize("NFKD", text)
-    return "".join(c for c in decomposed if not unicodedata.combining(c)).casefold()
+    return "".join(c for c in decomposed if not unicodedata.combining(c)).casefold().translate(_PLAIN)

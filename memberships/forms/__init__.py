@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, time
 from typing import Any
 
 from django import forms
@@ -173,5 +173,5 @@ class AuditFilterForm(forms.Form):
         if since := good.get("since"):
             found["since"] = datetime.combine(since, time.min, UTC)
         if until := good.get("until"):
-            found["until"] = datetime.combine(until, time.min, UTC) + timedelta(days=1)
+            found["until"] = datetime.combine(until, time.max, UTC)
         return found

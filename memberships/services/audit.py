@@ -176,7 +176,7 @@ def search(
     if since:
         entries = entries.filter(at__gte=since)
     if until:
-        entries = entries.filter(at__lt=until)
+        entries = entries.filter(at__lte=until)
     return entries.order_by("-number")
 
 

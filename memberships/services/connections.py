@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,11 +12,11 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from memberships.domain.people import Actor
-from memberships.models import Connection, Job, Login, Organization
+from memberships.domain.people import Actor, Member, Status
+from memberships.models import Connection, Job, Login, MirroredMember, Organization, Selection
 from memberships.providers import Capabilities, MembershipProvider
 from memberships.providers.close import CAPABILITIES, CloseProvider
-from memberships.providers.errors import Disconnected, ProviderError, Refused
+from memberships.providers.errors import Disconnected, ProviderError, Refused, Unavailable
 from memberships.providers.http import Credentials
 
 from . import audit, oauth
@@ -121,15 +121,31 @@ def _managers(provider: MembershipProvider) -> tuple[str, ...]:
         roster = provider.roster()
     except ProviderError:
         return ()
-    names = sorted(roster.members[pk].name or roster.members[pk].email for pk in roster.managers())
-    return tuple(names[:5])
+    return _first_names(roster.members[pk] for pk in roster.managers())
+
+
+def managers(organization: Organization) -> tuple[str, ...]:
+    """Up to five people who could help, as far as the mirror knows."""
+    return _first_names(organization.members.filter(can_manage=True, status=Status.ACTIVE))
+
+
+def _first_names(people: Iterable[Member | MirroredMember]) -> tuple[str, ...]:
+    return tuple(sorted(person.name or person.email for person in people)[:5])
 
 
 # Sessions
 
 
 def remember(session_key: str, connection: Connection) -> None:
-    Login.objects.get_or_create(session_key=session_key, connection=connection)
+    Login.objects.update_or_create(
+        session_key=session_key, connection=connection, defaults={"created_at": timezone.now()}
+    )
+
+
+def move(old_key: str, new_key: str) -> None:
+    """A session has got another key: what it was signed in to, and whom it had selected, comes along."""
+    Login.objects.filter(session_key=old_key).update(session_key=new_key)
+    Selection.objects.filter(session_key=old_key).update(session_key=new_key)
 
 
 def of_session(session_key: str | None) -> list[Connection]:
@@ -194,7 +210,8 @@ class Access:
 def access(connection: Connection) -> Access:
     """What the person may do now. Asks the provider when the last answer is older than a minute.
 
-    While it can't be asked, pages stay readable for ten minutes and nothing can be applied. Raises Disconnected.
+    While it can't be asked, pages stay readable for ten minutes and nothing can be applied. Raises Disconnected, and
+    Unavailable after these ten minutes.
     """
     now = timezone.now()
     if not connection.usable:
@@ -214,8 +231,12 @@ def access(connection: Connection) -> Access:
         else:
             permit(connection, actor.can_manage)
             return Access(actor.can_manage, actor.can_manage)
-    readable = connection.can_manage and age <= timedelta(seconds=settings.PERMISSION_READABLE_S)
-    return Access(readable, False, f"{notice} You can read on for a few minutes, but nothing can be applied.")
+    if connection.can_manage and age > timedelta(seconds=settings.PERMISSION_READABLE_S):
+        raise Unavailable(
+            f"{notice} Whether you may still manage {connection.organization} has to be known first."
+        )
+    notice = f"{notice} You can read on for a few minutes, but nothing can be applied."
+    return Access(connection.can_manage, False, notice)
 
 
 def permit(connection: Connection, can_manage: bool) -> None:

@@ -37,7 +37,8 @@ def manager_required(view: Callable[..., HttpResponseBase]) -> Callable[..., Htt
         access = connections.access(connection)
         if not access.allowed:
             permission = connections.capabilities(connection.organization).manage_permission
-            raise NotAllowed(str(connection.organization), permission)
+            managers = connections.managers(connection.organization)
+            raise NotAllowed(str(connection.organization), permission, managers)
         request.session_key = request.session.session_key
         request.connection, request.organization, request.access = connection, connection.organization, access
         return view(request, *args, **kwargs)

@@ -8,7 +8,7 @@ from functools import partial
 from django import forms
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 
 from memberships.domain import permissions
@@ -36,7 +36,7 @@ def choose_value(request: ManagerRequest, field: str) -> HttpResponse:
         messages.warning(request, "Nobody is selected: tick the people you want to change first.")
         return redirect("members")
     roles = roster.roles(request.organization)
-    form = ValueForm(request.POST or None, field=its_field, roles=roles)
+    form = ValueForm(_typed(request), field=its_field, roles=roles)
     if request.method == "POST" and form.is_valid():
         wanted = {field: form.cleaned_data["value"]}
         ids = [row.remote_id for row in chosen]
@@ -54,7 +54,7 @@ def choose_value(request: ManagerRequest, field: str) -> HttpResponse:
 
 @manager_required
 def invite(request: ManagerRequest) -> HttpResponse:
-    form = InviteForm(request.POST or None, roles=roster.roles(request.organization))
+    form = InviteForm(_typed(request), roles=roster.roles(request.organization))
     if request.method == "POST" and form.is_valid():
         text, role_id = form.cleaned_data["addresses"], form.cleaned_data["role"]
         if review := _review(form, partial(plans.propose_invitations, request.connection, text, role_id)):
@@ -71,7 +71,7 @@ def member(request: ManagerRequest, member_id: str) -> HttpResponse:
     roles, its_capabilities = roster.roles(request.organization), capabilities(request.organization)
     its_member = row.member()
     current = {field.name: its_member.value(field.name) for field in its_capabilities.fields}
-    form = MemberForm(request.POST or None, capabilities=its_capabilities, roles=roles, current=current)
+    form = MemberForm(_typed(request), capabilities=its_capabilities, roles=roles, current=current)
     if request.method == "POST" and form.is_valid():
         if not (wanted := form.wanted()):
             form.add_error(None, "Nothing is changed yet: choose another value first.")
@@ -96,6 +96,11 @@ def _review(form: forms.Form, propose: Callable[..., Plan]) -> HttpResponse | No
         form.add_error(None, f"{error} Nothing was sent; try again.")
         return None
     return redirect("plan", plan.pk)
+
+
+def _typed(request: ManagerRequest) -> QueryDict | None:
+    """What was sent, also when that is nothing at all; None while the form is only looked at."""
+    return request.POST if request.method == "POST" else None
 
 
 def _status(form: forms.Form) -> int:

@@ -24,7 +24,7 @@ from memberships.services.wording import Words
 from .access import ManagerRequest, manager_required
 
 PAGE = 50
-# Fifty plain rows cost a third of fifty models, to read and again to render.
+# Plain rows: fifty models take longer to read, and longer to render.
 _SHOWN = (
     "pk",
     "remote_id",
@@ -196,7 +196,7 @@ def _query(request: ManagerRequest, params: QueryDict) -> Query:
 
 
 def _kept(params: QueryDict) -> dict[str, str]:
-    return {name: params[name] for name in ("q", "role", "status", "sort", "page") if params.get(name)}
+    return {name: str(params[name]) for name in ("q", "role", "status", "sort", "page") if params.get(name)}
 
 
 def _list_url(params: QueryDict, page: str | None = None) -> str:
@@ -210,11 +210,11 @@ def _number(text: str) -> int:
 
 
 def _refresh_if_stale(request: ManagerRequest) -> None:
-    """A stale mirror is refreshed behind the page."""
+    """A stale mirror is refreshed behind the page, but not again right after that failed."""
     fresh = roster.freshness(request.organization)
     if (
         fresh.stale
-        and not fresh.refreshing
+        and not (fresh.refreshing or fresh.failed_lately)
         and not request.htmx
         and roster.claim_refresh(request.organization)
     ):

@@ -19,7 +19,7 @@ from memberships.domain.people import ROLE, Role
 from memberships.domain.plan import Verdict
 from memberships.models import Cause, Job, Outcome, Plan, PlanRow
 from memberships.providers.errors import ProviderError
-from memberships.services import audit, jobs, plans, roster, tables, wording
+from memberships.services import audit, jobs, plans, roster, selection, tables, wording
 from memberships.services.connections import capabilities
 from memberships.services.wording import Words
 
@@ -51,6 +51,8 @@ def apply(request: ManagerRequest, plan_id: UUID) -> HttpResponse:
         return _review(request, its_plan, problem=str(wrong), typed=typed, at_number=True)
     except plans.CannotApply as problem:
         return _review(request, its_plan, problem=str(problem))
+    # What these ticks were for is under way; the next ones start from nobody.
+    selection.clear(request.session_key, request.organization)
     return redirect("job", job.pk)
 
 
