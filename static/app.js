@@ -5,18 +5,26 @@ const alertRegion = document.getElementById("alert");
 
 // Announcements. The regions are in the page from the start and never swapped; only their text changes.
 
-let announced = "";
 function announce(text) {
-  if (text && text !== announced) {
-    announced = text;
-    status.textContent = text;
-  }
+  if (!text) return;
+  // The same words again are news only to whoever asked again: a change of text is what gets read out.
+  status.textContent = status.textContent === text ? `${text}\u00a0` : text;
 }
 
 function complain(text) {
   alertRegion.textContent = "";
   alertRegion.append(Object.assign(document.createElement("p"), { textContent: text }));
 }
+
+// What to do when the page that a button leads to has come; kept for one page only.
+const promise = {
+  make: (what) => sessionStorage.setItem("next", what),
+  keep: () => {
+    const what = sessionStorage.getItem("next");
+    sessionStorage.removeItem("next");
+    return what;
+  },
+};
 
 // Ticks: the header's box mirrors the page's, and the server hears of every change at once.
 
@@ -29,6 +37,11 @@ function mirrorHeader() {
   const number = ticks().filter((tick) => tick.checked).length;
   header.checked = number > 0 && number === ticks().length;
   header.indeterminate = number > 0 && !header.checked;
+}
+
+function announceSelection() {
+  const count = document.getElementById("bulk-count");
+  if (count) announce(`Selected: ${Number(count.dataset.selected).toLocaleString("en")}`);
 }
 
 document.addEventListener("click", (event) => {
@@ -55,37 +68,103 @@ document.addEventListener("change", (event) => {
   }
 });
 
-// After a swap: restore what the swap can't know, say what changed.
+document.addEventListener("submit", (event) => {
+  const button = event.submitter;
+  if (event.target.id === "selection" && (button?.name === "all" || button?.value === "clear")) promise.make("selection");
+});
 
-document.addEventListener("htmx:before:request", (event) => event.detail.ctx.target?.setAttribute?.("aria-busy", "true"));
+// Requests: what waits says so, what fails says so, and the focus stays where it was.
+
+let focused = "";
+let pointed = false;
+
+document.addEventListener("click", (event) => {
+  pointed = event.detail > 0 && event.target.closest(".pages a") !== null;
+});
+document.addEventListener("htmx:config:request", (event) => {
+  // An address is for reading and sending on: what is not filtered by is not in it.
+  const { method, body } = event.detail.ctx.request;
+  if (method === "GET" && body instanceof FormData) for (const [name, value] of [...body]) if (value === "") body.delete(name);
+});
+document.addEventListener("htmx:before:request", (event) => {
+  focused = document.activeElement?.id ?? "";
+  event.detail.ctx.target?.setAttribute?.("aria-busy", "true");
+  // A finished job's page is loaded anew; what became of it is said there.
+  if (event.detail.ctx.target?.id === "progress") promise.make(`receipt of ${location.pathname}`);
+});
 document.addEventListener("htmx:finally:request", (event) => event.detail.ctx.target?.removeAttribute?.("aria-busy"));
+document.addEventListener("htmx:before:swap", (event) => {
+  if (event.detail.ctx.response.status < 400) return;
+  // An error's page has no place in a part of this one, nor its address in the address bar.
+  event.preventDefault();
+  complain("Roster could not answer that, so the page may be out of date. Reload it, or try again.");
+});
 document.addEventListener("htmx:after:swap", (event) => {
-  alertRegion.textContent = "";
-  mirrorHeader();
-  localTimes();
   const target = event.detail.ctx.target?.id;
   const fresh = target && document.getElementById(target);
-  if (target === "tableline") announce(document.getElementById("bulk-count")?.textContent.trim());
-  else announce(fresh?.dataset.announce);
-  const exported = document.getElementById("export");
-  if (target === "list" && exported) exported.search = location.search;
+  alertRegion.textContent = "";
+  mirrorHeader();
+  followFilter();
+  localTimes();
+  if (target === "tableline") announceSelection();
+  else if (target !== "progress" || status.textContent.trim() !== fresh?.dataset.announce) announce(fresh?.dataset.announce);
+  if (focused && document.activeElement === document.body) {
+    // The last page has no Next: its own number is beside where that was.
+    const place = document.getElementById(focused) ?? fresh?.querySelector(".pages [aria-current]");
+    place?.focus({ preventScroll: true });
+  }
+  if (pointed && target === "list") fresh.scrollIntoView();
+  pointed = false;
 });
 document.addEventListener("htmx:error", () => complain("Roster could not be reached, so the page may be out of date. Reload it, or try again."));
 
-// A page that comes with a problem begins there, others where the browser puts them.
+// What stands outside the list goes where the list has gone: Export and Refresh keep the filter.
 
-document.querySelector("[data-focus]")?.focus();
-
-// Times are written in UTC; pointing at one shows the reader's own.
-
-function localTimes() {
-  for (const time of document.querySelectorAll("time[datetime]:not([data-local])")) {
-    const at = new Date(time.dateTime);
-    if (Number.isNaN(at.valueOf())) continue;
-    time.dataset.local = "";
-    time.title = `${at.toLocaleString([], { dateStyle: "full", timeStyle: "long" })} (your time)`;
+function followFilter() {
+  for (const follower of document.querySelectorAll("[data-follows]")) {
+    const name = follower instanceof HTMLFormElement ? "action" : "href";
+    const address = new URL(follower.getAttribute(name), location.href);
+    address.search = location.search;
+    follower.setAttribute(name, address.pathname + address.search);
   }
 }
 
+// Times are written in UTC and shown in the reader's zone; pointing at one shows UTC.
+
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+
+function localTimes() {
+  for (const time of document.querySelectorAll("time[datetime]:not([title])")) {
+    const at = new Date(time.dateTime);
+    if (zone === "UTC" || Number.isNaN(at.valueOf())) continue;
+    const parts = { hour: "2-digit", minute: "2-digit", timeZoneName: "short" };
+    if ("seconds" in time.dataset) parts.second = "2-digit";
+    if (!("clock" in time.dataset)) Object.assign(parts, { day: "numeric", month: "short", year: "numeric" });
+    time.title = time.textContent.replace(/\s+/g, " ");
+    time.textContent = new Intl.DateTimeFormat("en-GB", parts).format(at).replace(",", "");
+  }
+}
+
+function nameZone() {
+  const said = document.getElementById("zone");
+  if (zone !== "UTC" && said) said.textContent = `Times are those of ${zone.replaceAll("_", " ")}; point at one to see UTC.`;
+}
+
+// A page that comes with a problem begins there, others where the browser puts them.
+
 mirrorHeader();
 localTimes();
+nameZone();
+followFilter();
+document.querySelector("[data-focus]")?.focus();
+// A region that arrives together with its text is often not read out.
+const onceRead = (say) => setTimeout(say, 300);
+switch (promise.keep()) {
+  case "selection":
+    (document.querySelector("#bulk-count:not([data-selected='0'])")?.closest("#bulk") ?? document.getElementById("tick-all"))?.focus();
+    onceRead(announceSelection);
+    break;
+  case `receipt of ${location.pathname}`:
+    document.getElementById("title")?.focus();
+    onceRead(() => announce(document.getElementById("progress")?.dataset.announce));
+}

@@ -1,0 +1,90 @@
+"""The whole of Roster as its users have it: web server and worker as processes, the rehearsal Close beside them."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sqlite3
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.fernet import Fernet
+
+from dashboard import processes
+from sandbox.server import Server, running
+from sandbox.world import World
+
+_START_S = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """Where the dashboard is, and Close's side of the story."""
+
+    url: str
+    close: Server
+    world: World
+    database: Path
+
+    def expire(self, plan_id: str) -> None:
+        """An hour goes by for one plan."""
+        with closing(sqlite3.connect(self.database, timeout=10)) as database, database:
+            moved = database.execute(
+                "UPDATE memberships_plan SET expires_at = created_at WHERE id = ?", [plan_id.replace("-", "")]
+            )
+            assert moved.rowcount == 1
+
+
+@contextmanager
+def started(home: Path) -> Iterator[Stack]:
+    """Start everything, in a folder of its own; end it with the block."""
+    world = World.empty(seed=11)
+    with running(world) as close:
+        port = _free_port()
+        database = home / "roster.sqlite3"
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("CLOSE_")} | {
+            "DJANGO_SETTINGS_MODULE": "dashboard.settings",
+            "DEBUG": "true",
+            "TOKEN_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
+            "DATABASE_URL": f"sqlite:///{database}",
+            "QUEUE_FILE": str(home / "queue.sqlite3"),
+            "CLOSE_APP_URL": close.url,
+            "CLOSE_API_URL": close.url,
+            "PUBLIC_URL": "",
+        }
+        assert processes.start(["migrate", "--verbosity", "0"], environment).wait() == 0
+        children = [
+            processes.start([*command], environment)
+            for command in (["worker"], ["serve", "--port", str(port)])
+        ]
+        try:
+            url = f"http://127.0.0.1:{port}"
+            _wait_for(f"{url}/login/")
+            yield Stack(url, close, world, database)
+            assert all(child.poll() is None for child in children), "a process of Roster ended by itself"
+        finally:
+            processes.stop(children)
+
+
+def _free_port() -> int:
+    with closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def _wait_for(address: str) -> None:
+    give_up = time.monotonic() + _START_S
+    while True:
+        try:
+            with urllib.request.urlopen(address, timeout=2):
+                return
+        except (urllib.error.URLError, OSError):
+            if time.monotonic() > give_up:
+                raise
+            time.sleep(0.05)
