@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from .addresses import Entry
@@ -35,7 +35,8 @@ class Row:
     """One person, or one pasted text that is nobody. `member_id` is empty for someone the provider doesn't know.
 
     `email` identifies people who are invited; `name` is a copy for reading. `reason` explains ALREADY and BLOCKED,
-    and may say of WILL what else is good to know.
+    and may say of WILL what else is good to know. `via` is a role somebody comes back with first, because theirs
+    can't be given at once. `kept` is what their settings were before they left, to be compared when they are back.
     """
 
     action: Action
@@ -45,6 +46,8 @@ class Row:
     name: str = ""
     edits: tuple[Edit, ...] = ()
     reason: str = ""
+    via: str = ""
+    kept: Mapping[str, Value] = field(default_factory=dict)
 
     @property
     def wanted(self) -> dict[str, Value]:
@@ -127,12 +130,61 @@ def deactivations(members: Iterable[Member]) -> list[Row]:
     return list(rows.values())
 
 
+def reactivations(members: Iterable[Member], roles: Mapping[str, Role]) -> list[Row]:
+    """Bring each member back with the role they had; a role that can manage is given in a second step."""
+    rows: dict[str, Row] = {}
+    for member in members:
+        role = roles.get(member.role_id)
+        edits = (Edit(ROLE, None, member.role_id),)
+        row = Row(
+            Action.REACTIVATE, Verdict.WILL, member.id, member.email, member.name, edits, kept=member.settings
+        )
+        if member.active:
+            row = replace(row, verdict=Verdict.ALREADY, reason="Already active: nothing is sent.")
+        elif role is None:
+            row = row.blocked("Their role no longer exists: invite them with another one.")
+        elif not member.email:
+            row = row.blocked("Has no e-mail address here, so can't be brought back.")
+        elif role.can_manage:
+            lesser = lesser_role(roles)
+            if lesser is None:
+                row = row.blocked(
+                    "There is no role without the power to manage that they could come back with first."
+                )
+            else:
+                reason = f"Comes back as {lesser.name} first, then becomes {role.name}."
+                row = replace(row, via=lesser.id, reason=reason)
+        else:
+            row = replace(row, reason=f"Comes back as {role.name}.")
+        rows[member.id] = row
+    return list(rows.values())
+
+
+def lesser_role(roles: Mapping[str, Role]) -> Role | None:
+    """The role closest to managing that can't manage: the one with the most permissions."""
+    powerless = [role for role in roles.values() if not role.can_manage]
+    return max(powerless, key=lambda role: (len(role.permissions), role.id), default=None)
+
+
+def at_step(row: Row, step: int) -> Row:
+    """What a row asks for now: someone who comes back in two steps is first back, then given their role."""
+    if not row.via:
+        return row
+    if step == 0:
+        return replace(row, edits=(Edit(ROLE, None, row.via),))
+    return replace(row, action=Action.CHANGE, edits=(Edit(ROLE, row.via, row.wanted[ROLE]),))
+
+
 def again(rows: Iterable[Row], roster: Roster, roles: Mapping[str, Role]) -> list[Row]:
     """The same wishes once more, planned on what is true now."""
     planned: list[Row] = []
     for row in rows:
         member = roster.members.get(row.member_id)
         match row.action:
+            case Action.REACTIVATE if row.via and member:
+                planned += (
+                    reactivations([member], roles) if not member.active else changes([member], row.wanted)
+                )
             case Action.INVITE | Action.REACTIVATE:
                 entry = Entry(len(planned) + 1, row.email, row.email, row.name)
                 role_id = str(row.wanted[ROLE])
@@ -147,20 +199,17 @@ def again(rows: Iterable[Row], roster: Roster, roles: Mapping[str, Role]) -> lis
     return planned
 
 
-def undo(rows: Iterable[Row], roster: Roster) -> list[Row]:
+def undo(rows: Iterable[Row], roster: Roster, roles: Mapping[str, Role]) -> list[Row]:
     """The inverse of rows that were done. What was changed since is not touched."""
     by_email = roster.by_email()
     planned: list[Row] = []
     for row in rows:
         member = roster.members.get(row.member_id) or by_email.get(row.email)
         match row.action:
-            case Action.DEACTIVATE:
-                back = replace(row, verdict=Verdict.BLOCKED, edits=())
-                planned.append(
-                    back.blocked("A deactivation is taken back by inviting them again, with a role.")
-                )
             case _ if member is None:
                 planned.append(row.blocked("Is no longer in the organization."))
+            case Action.DEACTIVATE:
+                planned += reactivations([member], roles)
             case Action.INVITE | Action.REACTIVATE:
                 planned += deactivations([member])
             case Action.CHANGE:
@@ -185,7 +234,14 @@ def _undone(row: Row, member: Member) -> Row:
 def fingerprint(organization_id: str, rows: Sequence[Row]) -> str:
     """SHA-256 over everything that would be sent and about whom: two plans are the same exactly when this is."""
     content = [
-        [row.action, row.verdict, row.member_id, row.email, [[e.field, e.before, e.after] for e in row.edits]]
+        [
+            row.action,
+            row.verdict,
+            row.member_id,
+            row.email,
+            row.via,
+            [[e.field, e.before, e.after] for e in row.edits],
+        ]
         for row in rows
     ]
     canonical = json.dumps([organization_id, content], ensure_ascii=False, separators=(",", ":"))
@@ -199,6 +255,16 @@ def is_so(row: Row, member: Member | None) -> bool:
     if member is None or (row.action is not Action.CHANGE and not member.active):
         return False
     return all(member.value(edit.field) == edit.after for edit in row.edits)
+
+
+def has_arrived(row: Row, member: Member | None) -> bool:
+    """Is at least the first step made: the change, or for someone who comes, that they are here?
+
+    A provider may give somebody who comes back another role than the one asked for.
+    """
+    if row.action in (Action.INVITE, Action.REACTIVATE):
+        return member is not None and member.active
+    return is_so(row, member)
 
 
 def is_stale(row: Row, member: Member | None) -> bool:

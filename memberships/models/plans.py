@@ -17,6 +17,8 @@ class Plan(models.Model):
     class Kind(models.TextChoices):
         CHANGE = "change"
         INVITE = "invite"
+        DEACTIVATE = "deactivate"
+        REACTIVATE = "reactivate"
         UNDO = "undo"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -69,8 +71,12 @@ class PlanRow(models.Model):
     name = models.TextField(blank=True)
     edits = models.JSONField(default=list)
     reason = models.TextField(blank=True)
+    via = models.CharField(max_length=100, blank=True)
+    kept = models.JSONField(default=dict)
 
     outcome = models.CharField(max_length=20, choices=Outcome, default=Outcome.NOT_ATTEMPTED)
+    # How far someone who comes back in two steps is.
+    step = models.PositiveSmallIntegerField(default=0)
     # The intention: written before the call. A row found sent and unknown after a crash is settled by reading.
     sent_at = models.DateTimeField(null=True)
     settled_at = models.DateTimeField(null=True)
@@ -101,6 +107,8 @@ class PlanRow(models.Model):
             name=row.name,
             edits=[[e.field, e.before, e.after] for e in row.edits],
             reason=row.reason,
+            via=row.via,
+            kept=dict(row.kept),
         )
 
     def row(self) -> Row:
@@ -112,6 +120,8 @@ class PlanRow(models.Model):
             self.name,
             tuple(Edit(*edit) for edit in self.edits),
             self.reason,
+            self.via,
+            self.kept,
         )
 
 

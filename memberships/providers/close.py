@@ -8,27 +8,59 @@ import msgspec
 
 from memberships.domain.people import ROLE, Actor, Member, Role, Roster, Status, Value
 
-from . import Capabilities, Change, Deactivation, Field, Invitation, Request
+from . import Capabilities, Change, Deactivation, Field, FieldKind, Invitation, Request
 from .errors import Refused, Unavailable
 from .http import Api, Credentials
 
 API_PATH = "/api/v1/"
 MANAGE = "manage_organization"
 
+_ON_OFF = (("true", "On"), ("false", "Off"))
+
 CAPABILITIES = Capabilities(
     label="Close",
     fields=(
-        Field(ROLE, "Role"),
+        Field(ROLE, "Role", FieldKind.ROLE),
         Field(
             "auto_record_calls",
             "Call recording",
+            FieldKind.CHOICE,
             (("enabled", "On"), ("disabled", "Off"), ("unset", "Not set")),
+            hint="Close documents On and Off for changes; it may refuse to go back to Not set.",
+        ),
+        Field("track_email_opens", "Email open tracking", FieldKind.FLAG, _ON_OFF),
+        Field("may_workflows_impersonate", "Workflows may send as this person", FieldKind.FLAG, _ON_OFF),
+        Field(
+            "default_caller_id",
+            "Default caller ID",
+            FieldKind.NUMBER,
+            bulk=False,
+            hint="One of the numbers this person takes part in.",
+        ),
+        Field(
+            "hangup_recording_url",
+            "Voicemail drop URL",
+            FieldKind.URL,
+            hint="An https address of a recording. Leave it empty to have none.",
         ),
     ),
     # Close's own framework refuses 1,000 and more at once; half of that keeps a call short.
     bulk_size=500,
     invite=True,
     deactivate=True,
+    deactivation_notes=(
+        "Their open tasks, opportunities and leads stay with them: move those first.",
+        "They stay in their groups, in custom fields and on past activities.",
+        "The seat is paid until the billing cycle ends and nothing is given back: deactivate before you invite someone "
+        "who takes the seat.",
+        "They can be reactivated at any time.",
+    ),
+    reactivation_notes=(
+        "Close lets people back only while “Restrict new users to emails from these domains” is on, with an address in "
+        "one of its verified domains.",
+        "A role that can manage the organization is given in a second step, right after they are back.",
+        "A seat is charged from now on.",
+    ),
     manage_permission="Manage Organization",
 )
 
@@ -71,6 +103,13 @@ class _Role(msgspec.Struct):
     name: str
     permissions: list[str]
     editable: bool = False
+
+
+class _Number(msgspec.Struct):
+    id: str
+    number: str | None = None
+    number_formatted: str | None = None
+    label: str | None = None
 
 
 class _Organization(msgspec.Struct):
@@ -173,6 +212,19 @@ class CloseProvider:
             raw_member.id: raw_member for raw_member in _members(organization.memberships, Status.ACTIVE)
         }
         return Roster(organization.id, organization.name, members, read_at)
+
+    def numbers(self, user_id: str) -> list[tuple[str, str]]:
+        """Source: https://developer.close.com/api/resources/phone-numbers"""
+        found: list[_Number] = []
+        while True:
+            params = {"participant_user_id": user_id, "_fields": "id,number,number_formatted,label"}
+            page = self.api.call("GET", "phone_number/", params=params | {"_skip": str(len(found))})
+            items = [_typed(item, _Number) for item in _list(page, "data")]
+            found += items
+            if not items or page.get("has_more") is not True:
+                return [
+                    (n.id, " ".join(filter(None, (n.number_formatted or n.number, n.label)))) for n in found
+                ]
 
     def apply(self, request: Request) -> Member | None:
         """Source: https://developer.close.com/api/resources/memberships"""

@@ -15,7 +15,7 @@ from django.utils import timezone
 from memberships.domain import addresses, guards
 from memberships.domain import plan as domain
 from memberships.domain.guards import Situation
-from memberships.domain.people import ROLE, Value
+from memberships.domain.people import ROLE, Member, Value
 from memberships.domain.plan import Action, Row, Verdict
 from memberships.models import Cause, Connection, Job, Organization, Outcome, Plan, PlanRow
 
@@ -49,14 +49,35 @@ def propose_change(
 ) -> Plan:
     """Plan the same new values for these members, from what is true now. Raises ProviderError or NotAllowed."""
     live = _read(connection)
-    found = [live.roster.members[pk] for pk in dict.fromkeys(member_ids) if pk in live.roster.members]
-    rows = domain.changes(found, wanted)
+    rows = domain.changes(_found(live, member_ids), wanted)
     rows += [
         Row(Action.CHANGE, Verdict.BLOCKED, member_id=pk, name=pk, reason="Is no longer in the organization.")
         for pk in dict.fromkeys(member_ids)
         if pk not in live.roster.members
     ]
     return _store(connection, Plan.Kind.CHANGE, rows, live, wanted, reason=reason, channel=channel)
+
+
+def propose_deactivation(
+    connection: Connection, member_ids: Sequence[str], *, reason: str, channel: str
+) -> Plan:
+    """Plan to take these members out of the organization. Raises ProviderError or NotAllowed."""
+    live = _read(connection)
+    rows = domain.deactivations(_found(live, member_ids))
+    return _store(connection, Plan.Kind.DEACTIVATE, rows, live, {}, reason=reason, channel=channel)
+
+
+def propose_reactivation(
+    connection: Connection, member_ids: Sequence[str], *, reason: str, channel: str
+) -> Plan:
+    """Plan to bring these members back with the role they had. Raises ProviderError or NotAllowed."""
+    live = _read(connection)
+    rows = domain.reactivations(_found(live, member_ids), live.roles)
+    return _store(connection, Plan.Kind.REACTIVATE, rows, live, {}, reason=reason, channel=channel)
+
+
+def _found(live: roster.Live, member_ids: Sequence[str]) -> list[Member]:
+    return [live.roster.members[pk] for pk in dict.fromkeys(member_ids) if pk in live.roster.members]
 
 
 def propose_invitations(
@@ -99,7 +120,7 @@ def propose_undo(job: Job, connection: Connection, *, reason: str, channel: str)
     if not job.finished or not deeds:
         raise NothingLeft("Nothing was done that could be undone." if job.finished else _STILL_RUNNING)
     live = _read(connection)
-    rows = domain.undo(deeds, live.roster)
+    rows = domain.undo(deeds, live.roster, live.roles)
     return _store(connection, Plan.Kind.UNDO, rows, live, {}, origin=job, reason=reason, channel=channel)
 
 

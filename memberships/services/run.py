@@ -15,7 +15,7 @@ from memberships.domain import guards
 from memberships.domain.batches import Batch, Pending, Phase, batches
 from memberships.domain.guards import Situation
 from memberships.domain.people import ROLE, Member
-from memberships.domain.plan import Action, Row, Verdict, is_so, is_stale
+from memberships.domain.plan import Action, Edit, Row, Verdict, at_step, has_arrived, is_so, is_stale
 from memberships.models import Cause, Job, Outcome, PlanRow
 from memberships.providers import Change, Deactivation, Invitation, Request
 from memberships.providers.errors import Disconnected, NotSent, RateLimited, Refused, Unavailable
@@ -55,7 +55,6 @@ class Finding:
     advice: str = ""
 
 
-_DONE = Finding(Outcome.DONE)
 _UNSETTLED = (Outcome.NOT_ATTEMPTED, Outcome.UNKNOWN)
 
 
@@ -68,7 +67,7 @@ class Run:
         self.organization = job.organization
         self.provider = provider_for(job.connection, patient=True)
         self.stored = {row.pk: row for row in job.plan.rows.filter(verdict=Verdict.WILL).order_by("position")}
-        self.rows = {pk: row.row() for pk, row in self.stored.items()}
+        self.rows = {pk: at_step(row.row(), row.step) for pk, row in self.stored.items()}
         self.words = Words(self.provider.capabilities, {})
         self.now: Situation
         self.queue: deque[Batch] | None = None
@@ -178,15 +177,18 @@ class Run:
     def compare(self) -> None:
         """What was sent and shows is done, however late; what is still to be sent and has moved is refused."""
         by_email = self.now.roster.by_email()
-        findings = {}
+        shown: dict[int, Member | None] = {}
+        stale = {}
         for pk, row in self.rows.items():
             member = self.now.roster.members.get(row.member_id) or by_email.get(row.email)
             stored = self.stored[pk]
-            if stored.outcome in _UNSETTLED and stored.sent_at and is_so(row, member):
-                findings[pk] = _DONE
+            if stored.outcome in _UNSETTLED and stored.sent_at and has_arrived(row, member):
+                shown[pk] = member
             elif stored.outcome == Outcome.NOT_ATTEMPTED and is_stale(row, member):
-                findings[pk] = Finding(Outcome.REFUSED, Cause.STALE, self.words.stale(row, member))
-        self.conclude(findings)
+                words = self.so_far(pk) + self.words.stale(row, member)
+                stale[pk] = Finding(Outcome.REFUSED, Cause.STALE, words)
+        self.conclude(stale)
+        self.arrived(shown)
 
     def must_read_roles(self) -> bool:
         """What a role grants decides who is still in charge, so it is read again before power is taken."""
@@ -233,7 +235,8 @@ class Run:
 
     def answered(self, keys: list[int], answer: Member | None) -> None:
         row = self.rows[keys[0]]
-        if answer is None or len(keys) > 1 or row.member_id not in ("", answer.id) or not is_so(row, answer):
+        mine = answer is not None and len(keys) == 1 and row.member_id in ("", answer.id)
+        if answer is None or not mine or not has_arrived(row, answer):
             self.behind = True
             return
         known = self.now.roster.members.get(answer.id, answer)
@@ -246,13 +249,41 @@ class Run:
         )
         self.now.roster.members[answer.id] = shown  # type: ignore[index]
         roster.keep_member(self.organization, shown)
-        self.conclude_all(keys, _DONE)
+        self.arrived({keys[0]: shown})
+
+    def arrived(self, shown: Mapping[int, Member | None]) -> None:
+        """These rows show what they ask for. Whoever is back, but not yet with their role, goes on to get it."""
+        done = {}
+        for pk, member in shown.items():
+            whole = self.stored[pk].row()
+            if member is None or is_so(whole, member):
+                done[pk] = Finding(Outcome.DONE, advice=self.words.differences(whole, member))
+            else:
+                self.give_role(pk, member)
+        self.conclude(done)
+
+    def give_role(self, pk: int, member: Member) -> None:
+        """The second step of coming back, written down together with the first."""
+        self.queue = None
+        held = self.words.value(ROLE, member.role_id)
+        back = replace(self.rows[pk], edits=(Edit(ROLE, None, member.role_id),))
+        with transaction.atomic():
+            self.put([pk], step=1, via=member.role_id, member_id=member.id, outcome=Outcome.NOT_ATTEMPTED, sent_at=None)
+            self.put([pk], error=f"Is back as {held}; the role is still to be given.")
+            audit.record(self.organization, audit.outcomes(self.job, back, Outcome.DONE, "", self.words))
+        self.rows[pk] = at_step(self.stored[pk].row(), 1)
+
+    def so_far(self, pk: int) -> str:
+        """What has to be said of a row that ends halfway."""
+        if not self.stored[pk].step:
+            return ""
+        return f"Is back, as {self.words.value(ROLE, self.stored[pk].via)}. "
 
     def refused(self, keys: list[int], refusal: Refused) -> None:
         words = str(refusal)
         finding = Finding(Outcome.REFUSED, Cause.REMOTE, words, refusal.advice)
         if len(keys) == 1:
-            self.conclude_all(keys, finding)
+            self.conclude_all(keys, replace(finding, error=self.so_far(keys[0]) + words))
             self.refusals = [*(w for w in self.refusals if w == words), words]
             if len(self.refusals) >= _REFUSED_IN_A_ROW:
                 self.note = (

@@ -59,10 +59,25 @@ class Words:
         ]
         return " ".join(["Changed by someone else since the review:", *moved, "Nothing was sent."])
 
+    def differences(self, row: Row, member: Member | None) -> str:
+        """What somebody who is back had otherwise before they left."""
+        if member is None or row.action is not Action.REACTIVATE:
+            return ""
+        changed = [
+            f"{self.label(name)} was {self.value(name, before)}, is {self.value(name, member.settings[name])}."
+            for name, before in row.kept.items()
+            if name in member.settings and member.settings[name] != before
+        ]
+        return " ".join(["Came back differently:", *changed]) if changed else ""
+
     def goal(self, kind: str, wanted: Mapping[str, Value], number: int) -> str:
         """What a plan does, as one sentence with its count."""
         if kind == "invite":
             return f"Invite {people(number)} with the role {self.value(ROLE, wanted.get(ROLE))}."
+        if kind == "deactivate":
+            return f"Deactivate {members(number)}."
+        if kind == "reactivate":
+            return f"Reactivate {members(number)}, each with the role they had."
         if kind == "undo":
             return f"Undo: put {members(number)} back as they were."
         changes = [
