@@ -7,28 +7,17 @@ from datetime import UTC, datetime, time
 from typing import Any
 
 from django import forms
-from django.http import QueryDict
 
 from memberships.domain import addresses
 from memberships.domain.listing import SORTS, Query
-from memberships.domain.people import ROLE, Role, Status
-from memberships.providers import Capabilities, Field
+from memberships.domain.people import Role, Status
+
+from .values import MemberForm, ReasonForm, ValueForm, reason
+
+__all__ = ["AuditFilterForm", "FilterForm", "InviteForm", "MemberForm", "ReasonForm", "ValueForm"]
 
 LONGEST_PASTE = 200_000
 MOST_INVITATIONS = 1000
-
-
-def _reason() -> forms.CharField:
-    return forms.CharField(
-        label="Reason",
-        max_length=200,
-        required=False,
-        help_text="Optional. Kept in the audit log: a sentence, or a link to a ticket.",
-        error_messages={
-            "max_length": "The reason can be %(limit_value)d characters at most; yours has %(show_value)d."
-        },
-        widget=forms.TextInput,
-    )
 
 
 class FilterForm(forms.Form):
@@ -60,56 +49,6 @@ class FilterForm(forms.Form):
         )
 
 
-class ValueForm(forms.Form):
-    """A new value of one field for the selected members. The server keeps the selection; the form never carries it."""
-
-    value = forms.ChoiceField(
-        error_messages={"required": "Choose one.", "invalid_choice": "Choose one of the list."}
-    )
-    reason = _reason()
-
-    def __init__(self, *args: Any, field: Field, roles: Mapping[str, Role], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        choices = [(r.id, r.name) for r in roles.values()] if field.name == ROLE else list(field.choices)
-        self.fields["value"].label = "New role" if field.name == ROLE else field.label
-        self.fields["value"].choices = [("", "Choose"), *choices]  # type: ignore[attr-defined]
-
-
-class MemberForm(forms.Form):
-    """All editable fields of one person."""
-
-    def __init__(
-        self,
-        data: QueryDict | None,
-        *,
-        capabilities: Capabilities,
-        roles: Mapping[str, Role],
-        current: dict[str, Any],
-    ) -> None:
-        super().__init__(data, initial=current)
-        for field in capabilities.fields:
-            choices = [(r.id, r.name) for r in roles.values()] if field.name == ROLE else list(field.choices)
-            held = current.get(field.name)
-            if held not in dict(choices):
-                # A value we don't know stays as it is until another one is chosen.
-                choices = [(held or "", f"{held} (unknown)" if held else "–"), *choices]
-            self.fields[field.name] = forms.ChoiceField(
-                label=field.label,
-                choices=choices,
-                required=False,
-                error_messages={"invalid_choice": "Choose one of the list."},
-            )
-        self.fields["reason"] = _reason()
-
-    def wanted(self) -> dict[str, Any]:
-        """Only what was changed on the form: the rest is nobody's wish."""
-        return {
-            name: value
-            for name, value in self.cleaned_data.items()
-            if name != "reason" and value and value != self.initial.get(name)
-        }
-
-
 class InviteForm(forms.Form):
     addresses = forms.CharField(
         label="Email addresses",
@@ -127,7 +66,7 @@ class InviteForm(forms.Form):
         label="Role",
         error_messages={"required": "Choose a role.", "invalid_choice": "Choose a role of the list."},
     )
-    reason = _reason()
+    reason = reason()
 
     def __init__(self, *args: Any, roles: Mapping[str, Role], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

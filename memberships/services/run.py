@@ -268,7 +268,14 @@ class Run:
         held = self.words.value(ROLE, member.role_id)
         back = replace(self.rows[pk], edits=(Edit(ROLE, None, member.role_id),))
         with transaction.atomic():
-            self.put([pk], step=1, via=member.role_id, member_id=member.id, outcome=Outcome.NOT_ATTEMPTED, sent_at=None)
+            self.put(
+                [pk],
+                step=1,
+                via=member.role_id,
+                member_id=member.id,
+                outcome=Outcome.NOT_ATTEMPTED,
+                sent_at=None,
+            )
             self.put([pk], error=f"Is back as {held}; the role is still to be given.")
             audit.record(self.organization, audit.outcomes(self.job, back, Outcome.DONE, "", self.words))
         self.rows[pk] = at_step(self.stored[pk].row(), 1)

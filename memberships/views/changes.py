@@ -13,34 +13,36 @@ from django.shortcuts import redirect, render
 
 from memberships.domain import permissions
 from memberships.domain.people import ROLE
-from memberships.forms import InviteForm, MemberForm, ValueForm
+from memberships.forms import InviteForm, MemberForm, ReasonForm, ValueForm
 from memberships.models import Plan
 from memberships.providers.errors import ProviderError
-from memberships.services import audit, plans, roster, selection
+from memberships.services import audit, details, plans, roster, selection
 from memberships.services.connections import capabilities
 from memberships.services.wording import Words
 
 from .access import ManagerRequest, manager_required
 
 HISTORY_PAGE = 50
+_NOBODY = "Nobody is selected: tick the people you want to change first."
 
 
 @manager_required
 def choose_value(request: ManagerRequest, field: str) -> HttpResponse:
     """A new value for everyone selected."""
-    its_field = next((f for f in capabilities(request.organization).fields if f.name == field), None)
+    its_field = next(
+        (f for f in capabilities(request.organization).fields if f.name == field and f.bulk), None
+    )
     if its_field is None:
         raise Http404
     chosen = selection.members(request.session_key, request.organization)
     if not chosen:
-        messages.warning(request, "Nobody is selected: tick the people you want to change first.")
+        messages.warning(request, _NOBODY)
         return redirect("members")
     roles = roster.roles(request.organization)
     form = ValueForm(_typed(request), field=its_field, roles=roles)
     if request.method == "POST" and form.is_valid():
-        wanted = {field: form.cleaned_data["value"]}
         ids = [row.remote_id for row in chosen]
-        if review := _review(form, partial(plans.propose_change, request.connection, ids, wanted)):
+        if review := _review(form, partial(plans.propose_change, request.connection, ids, form.wanted())):
             return review
     words = Words(capabilities(request.organization), roles)
     context = {
@@ -48,6 +50,31 @@ def choose_value(request: ManagerRequest, field: str) -> HttpResponse:
         "title": "Change role" if field == ROLE else f"Change {its_field.label.lower()}",
         "chosen": [(row, words.value(ROLE, row.role_id)) for row in chosen],
         "roles": [(role, permissions.summary(role)) for role in roles.values()] if field == ROLE else [],
+    }
+    return render(request, "memberships/choose_value.html", context, status=_status(form))
+
+
+@manager_required
+def leave_or_return(request: ManagerRequest, action: str) -> HttpResponse:
+    """Deactivate or reactivate everyone selected."""
+    chosen = selection.members(request.session_key, request.organization)
+    if not chosen:
+        messages.warning(request, _NOBODY)
+        return redirect("members")
+    its_capabilities = capabilities(request.organization)
+    leaving = action == "deactivate"
+    propose = plans.propose_deactivation if leaving else plans.propose_reactivation
+    form = ReasonForm(_typed(request))
+    if request.method == "POST" and form.is_valid():
+        ids = [row.remote_id for row in chosen]
+        if review := _review(form, partial(propose, request.connection, ids)):
+            return review
+    words = Words(its_capabilities, roster.roles(request.organization))
+    context = {
+        "form": form,
+        "title": "Deactivate" if leaving else "Reactivate",
+        "notes": its_capabilities.deactivation_notes if leaving else its_capabilities.reactivation_notes,
+        "chosen": [(row, words.value(ROLE, row.role_id)) for row in chosen],
     }
     return render(request, "memberships/choose_value.html", context, status=_status(form))
 
@@ -71,7 +98,10 @@ def member(request: ManagerRequest, member_id: str) -> HttpResponse:
     roles, its_capabilities = roster.roles(request.organization), capabilities(request.organization)
     its_member = row.member()
     current = {field.name: its_member.value(field.name) for field in its_capabilities.fields}
-    form = MemberForm(_typed(request), capabilities=its_capabilities, roles=roles, current=current)
+    numbers = _numbers(request, row.user_id)
+    form = MemberForm(
+        _typed(request), capabilities=its_capabilities, roles=roles, current=current, numbers=numbers
+    )
     if request.method == "POST" and form.is_valid():
         if not (wanted := form.wanted()):
             form.add_error(None, "Nothing is changed yet: choose another value first.")
@@ -81,11 +111,23 @@ def member(request: ManagerRequest, member_id: str) -> HttpResponse:
     context = {
         "form": form,
         "member": row,
+        "numbers_known": numbers is not None,
+        "more": sorted(row.more.items()),
         "role_name": Words(its_capabilities, roles).value(ROLE, row.role_id),
         "history": entries.get_page(request.GET.get("page")),
         "fresh": roster.freshness(request.organization),
     }
     return render(request, "memberships/member.html", context, status=_status(form))
+
+
+def _numbers(request: ManagerRequest, user_id: str) -> list[tuple[str, str]] | None:
+    """A person's phone numbers, when they are asked for or needed to check what was chosen; else what is known."""
+    if request.method == "POST" or "numbers" in request.GET:
+        try:
+            return details.numbers(request.connection, user_id)
+        except ProviderError as error:
+            messages.warning(request, f"Their phone numbers could not be read: {error}")
+    return details.known_numbers(request.connection, user_id)
 
 
 def _review(form: forms.Form, propose: Callable[..., Plan]) -> HttpResponse | None:

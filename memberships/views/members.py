@@ -36,7 +36,6 @@ _SHOWN = (
     "can_manage",
     "settings",
 )
-_ACTIONS = {"role": ROLE, "recording": "auto_record_calls"}
 
 
 @require_GET
@@ -83,9 +82,12 @@ def select(request: ManagerRequest) -> HttpResponse:
     selection.tick(request.session_key, request.organization, shown, ticked)
     if request.htmx:
         return render(request, "memberships/members.html#ticked", _list(request, request.GET))
-    if field := _ACTIONS.get(request.POST.get("action", "")):
-        return redirect("choose-value", field)
-    if request.POST.get("action") == "clear":
+    action = request.POST.get("action", "")
+    if action in ("deactivate", "reactivate"):
+        return redirect(action)
+    if action in [field.name for field in capabilities(request.organization).fields]:
+        return redirect("choose-value", action)
+    if action == "clear":
         selection.clear(request.session_key, request.organization)
     elif shown_count := _number(request.POST.get("all", "")):
         query = _query(request, request.GET)
