@@ -11,9 +11,17 @@ from .connections import Organization
 EVENTS = {
     "member.role.set": "Role",
     "member.auto_record_calls.set": "Call recording",
+    "member.track_email_opens.set": "Email open tracking",
+    "member.may_workflows_impersonate.set": "Workflows may send as this person",
+    "member.default_caller_id.set": "Default caller ID",
+    "member.hangup_recording_url.set": "Voicemail drop URL",
     "member.invited": "Invitation",
     "member.reactivated": "Reactivation",
     "member.deactivated": "Deactivation",
+    "member.can_manage.set": "Can manage",
+    "member.joined": "Joined",
+    "member.gone": "No longer listed",
+    "outside.acknowledged": "Changes outside acknowledged",
     "plan.applied": "Plan applied",
     "session.signed_in": "Signed in",
     "connection.disconnected": "Disconnected",
@@ -51,6 +59,10 @@ class AuditEntry(models.Model):
     outcome = models.CharField(max_length=20, blank=True)
     error = models.TextField(blank=True)
     reason = models.CharField(max_length=200, blank=True)
+    # Of what was noticed and not done here: it happened after this moment and before `at`.
+    since = models.DateTimeField(null=True)
+    # The person can manage the organization by this, and could not before.
+    gained_power = models.BooleanField(default=False)
     plan_id = models.UUIDField(null=True, db_index=True)
     previous_hash = models.CharField(max_length=64, blank=True)
     hash = models.CharField(max_length=64)

@@ -22,6 +22,8 @@ class Organization(models.Model):
     writer_until = models.DateTimeField(null=True)
     audit_number = models.PositiveBigIntegerField(default=0)
     audit_hash = models.CharField(max_length=64, blank=True)
+    # Up to which audit entry somebody has said of outside grants of power: I have seen this.
+    acknowledged_number = models.PositiveBigIntegerField(default=0)
 
     class Meta:
         constraints = [
@@ -49,6 +51,8 @@ class Connection(models.Model):
     # When the provider last said so, and when it last gave no answer to that question.
     checked_at = models.DateTimeField(null=True)
     unanswered_at = models.DateTimeField(null=True)
+    # Up to which audit entry this person has looked at what others did outside.
+    seen_number = models.PositiveBigIntegerField(default=0)
     connected_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

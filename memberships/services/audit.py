@@ -19,10 +19,11 @@ from memberships.models import AuditEntry, Connection, Job, Organization, Plan
 from .wording import Words
 
 CHANNEL_SCREEN = "dashboard"
+CHANNEL_OUTSIDE = "outside"
 
 _HASHED = (
     "number", "event", "channel", "actor_id", "actor_name", "member_id", "member_name", "member_email", "field",
-    "before", "after", "before_text", "after_text", "outcome", "error", "reason",
+    "before", "after", "before_text", "after_text", "outcome", "error", "reason", "gained_power",
 )  # fmt: skip
 
 
@@ -48,6 +49,7 @@ def chained(entry: AuditEntry) -> str:
     content: dict[str, Any] = {name: getattr(entry, name) for name in _HASHED}
     content |= {
         "at": entry.at.isoformat(timespec="microseconds"),
+        "since": entry.since.isoformat(timespec="microseconds") if entry.since else "",
         "plan_id": str(entry.plan_id or ""),
         "previous": entry.previous_hash,
     }
@@ -145,6 +147,10 @@ def outcomes(job: Job, row: Row, outcome: str, error: str, words: Words) -> list
     return entries
 
 
+def acknowledged(connection: Connection) -> AuditEntry:
+    return _by(connection, "outside.acknowledged")
+
+
 def _by(connection: Connection, event: str) -> AuditEntry:
     return AuditEntry(
         event=event,
@@ -160,6 +166,7 @@ def search(
     text: str = "",
     event: str = "",
     outcome: str = "",
+    channel: str = "",
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> QuerySet[AuditEntry]:
@@ -173,6 +180,8 @@ def search(
         entries = entries.filter(event=event)
     if outcome:
         entries = entries.filter(outcome=outcome)
+    if channel:
+        entries = entries.filter(channel=channel)
     if since:
         entries = entries.filter(at__gte=since)
     if until:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,6 +18,7 @@ from memberships.domain.people import Member, Role, Roster, Status, searchable
 from memberships.models import Connection, MirroredMember, MirroredRole, Organization
 from memberships.providers.errors import ProviderError
 
+from . import outside
 from .connections import permit, provider_for
 
 _COLUMNS = {
@@ -60,6 +62,7 @@ def read(connection: Connection, *, patient: bool = False) -> Live:
 def keep(organization: Organization, roster: Roster) -> bool:
     """Make the mirror equal to `roster`. False when the mirror already shows a newer read."""
     with transaction.atomic():
+        since = Organization.objects.values_list("roster_read_at", flat=True).get(pk=organization.pk)
         newer = Q(roster_read_at__isnull=True) | Q(roster_read_at__lt=roster.read_at)
         if not Organization.objects.filter(newer, pk=organization.pk).update(
             roster_read_at=roster.read_at,
@@ -69,6 +72,8 @@ def keep(organization: Organization, roster: Roster) -> bool:
         ):
             return False
         known = {row.remote_id: row for row in MirroredMember.objects.filter(organization=organization)}
+        if since:
+            outside.notice(organization, since, {pk: row.member() for pk, row in known.items()}, roster)
         different = [
             _mirrored(organization, member)
             for member in roster.members.values()
@@ -220,6 +225,37 @@ def counts(organization: Organization) -> dict[str, int]:
         .annotate(people=Count("*"))
     )
     return {status.value: 0 for status in Status} | dict(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """The organization in numbers: people by status, active people by role, and those who can manage it."""
+
+    by_status: dict[str, int]
+    by_role: dict[str, int]
+    managers: int
+
+    @property
+    def people(self) -> int:
+        return sum(self.by_status.values())
+
+
+def glance(organization: Organization) -> Glance:
+    found = (
+        MirroredMember.objects.filter(organization=organization)
+        .values_list("status", "role_id", "can_manage")
+        .annotate(Count("*"))
+        .order_by()
+    )
+    by_status = {status.value: 0 for status in Status}
+    by_role: Counter[str] = Counter()
+    managers = 0
+    for status, role_id, can_manage, number in found:
+        by_status[status] += number
+        if status == Status.ACTIVE:
+            by_role[role_id] += number
+            managers += number if can_manage else 0
+    return Glance(by_status, dict(by_role), managers)
 
 
 def member(organization: Organization, member_id: str) -> MirroredMember | None:

@@ -90,7 +90,8 @@ def outcomes(rows: QuerySet[PlanRow], words: Words) -> Iterator[list[object]]:
 
 _AUDIT = (
     "number", "at", "event", "actor_name", "actor_id", "member_name", "member_email", "member_id", "field", "before",
-    "after", "before_text", "after_text", "outcome", "error", "reason", "channel", "plan_id", "previous_hash", "hash",
+    "after", "before_text", "after_text", "outcome", "error", "reason", "channel", "since", "gained_power", "plan_id",
+    "previous_hash", "hash",
 )  # fmt: skip
 
 

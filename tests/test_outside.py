@@ -1,0 +1,112 @@
+"""Changes made outside the dashboard: noticed once, never confused with what a plan of ours did."""
+
+import pytest
+
+from memberships.models import AuditEntry, Connection
+from memberships.services import audit, outside, plans, roster
+from sandbox.rehearsal import PEOPLE_OPS_ROLE
+
+FIELDS = ("event", "before_text", "after_text", "gained_power")
+
+
+@pytest.fixture
+def noticed(connection):
+    """Read everyone again; what was found, as tuples of FIELDS."""
+
+    def noticed():
+        roster.read(Connection.objects.get(pk=connection.pk))
+        entries = AuditEntry.objects.filter(channel=audit.CHANNEL_OUTSIDE).order_by("number")
+        return list(entries.values_list(*FIELDS))
+
+    return noticed
+
+
+@pytest.fixture
+def somebody(world, northwind):
+    return next(m["id"] for m in world.members(northwind) if m["role_id"] == "user")
+
+
+def test_a_role_changed_in_close_is_noticed_once_with_its_time_window(noticed, world, somebody, connection):
+    before = connection.organization.roster_read_at
+    world.set_role(somebody, "superuser")
+    assert noticed() == [("member.role.set", "User", "Super User", False)]
+    assert noticed() == [("member.role.set", "User", "Super User", False)]
+    entry = AuditEntry.objects.get(channel=audit.CHANNEL_OUTSIDE)
+    assert (entry.since, entry.since < entry.at, entry.actor_name) == (before, True, "")
+    assert audit.verify(connection.organization) == []
+
+
+def test_settings_leaving_and_coming_back_are_noticed(noticed, world, somebody):
+    world.set_settings(somebody, auto_record_calls="enabled")
+    world.deactivate(somebody)
+    assert sorted(noticed()) == [
+        ("member.auto_record_calls.set", "Not set", "On", False),
+        ("member.deactivated", "active", "inactive", False),
+    ]
+    world.reactivate(somebody)
+    assert noticed()[-1] == ("member.reactivated", "inactive", "active", False)
+
+
+def test_a_new_member_is_noticed(noticed, world, northwind):
+    world.add_person(northwind, "new@elsewhere.example", "New", "Person", role="restricteduser")
+    assert noticed() == [("member.joined", "–", "Restricted User", False)]
+
+
+def test_the_first_read_notices_nobody(noticed):
+    assert noticed() == []
+
+
+@pytest.mark.parametrize("role", ["admin", PEOPLE_OPS_ROLE])
+def test_power_given_outside_stands_out_until_acknowledged(
+    noticed, world, northwind, somebody, connection, role
+):
+    role_id = role if role == "admin" else world.role_id(northwind, role)
+    world.set_role(somebody, role_id)
+    noticed()
+    organization = connection.organization
+    (grant,) = outside.grants(organization)
+    assert grant.member_id == somebody
+    outside.acknowledge(connection, grant.number)
+    organization.refresh_from_db()
+    assert not outside.grants(organization)
+
+
+def test_power_that_comes_with_an_edited_role_is_noticed(noticed, world, northwind, somebody):
+    world.set_role(somebody, "superuser")
+    noticed()
+    held = len([m for m in world.members(northwind) if m["role_id"] == "superuser"])
+    permissions = world.organizations[northwind].roles["superuser"].permissions
+    world.set_permissions(northwind, "superuser", [*permissions, "manage_organization"])
+    found = noticed()[1:]
+    assert found == [("member.can_manage.set", "False", "True", True)] * held
+
+
+def test_what_a_plan_of_ours_did_is_no_outside_change(noticed, world, northwind, connection, work):
+    chosen = [m["id"] for m in world.members(northwind) if m["role_id"] == "user"][:4]
+    plan = plans.propose_change(connection, chosen, {"role": "superuser"}, reason="", channel="test")
+    plans.apply(plan, connection, fingerprint=plan.fingerprint, typed=str(plan.brake_number))
+    work()
+    assert noticed() == []
+
+
+def test_a_request_without_an_answer_is_ours_when_it_shows(
+    noticed, world, close, northwind, connection, work, monkeypatch
+):
+    monkeypatch.setattr("memberships.services.run._LOOK_AGAIN_S", ())
+    chosen = next(m["id"] for m in world.members(northwind) if m["role_id"] == "user")
+    close.faults.fail_next(502, method="PUT")
+    plan = plans.propose_change(connection, [chosen], {"role": "superuser"}, reason="", channel="test")
+    plans.apply(plan, connection, fingerprint=plan.fingerprint, typed="")
+    work()
+    assert plan.rows.get().outcome == "refused"
+    world.set_role(chosen, "superuser")  # the lost request takes effect after all
+    assert noticed() == []
+
+
+def test_a_change_back_by_somebody_else_is_noticed(noticed, world, northwind, connection, work):
+    chosen = next(m["id"] for m in world.members(northwind) if m["role_id"] == "user")
+    plan = plans.propose_change(connection, [chosen], {"role": "superuser"}, reason="", channel="test")
+    plans.apply(plan, connection, fingerprint=plan.fingerprint, typed="")
+    work()
+    world.set_role(chosen, "user")
+    assert noticed() == [("member.role.set", "Super User", "User", False)]
