@@ -23,6 +23,7 @@ urlpatterns = [
     path("jobs/<uuid:job_id>/undo/", plans.undo, name="undo"),
     path("jobs/<uuid:job_id>/result/", plans.result, name="result"),
     path("audit/", audit.log, name="audit"),
+    path("audit/acknowledge/", audit.acknowledge, name="acknowledge"),
     path("audit/export/", audit.export, name="export-audit"),
     path("connections/", connections.connections, name="connections"),
     path("connections/switch/", connections.switch, name="switch"),

@@ -223,7 +223,10 @@ def test_garbage_in_the_address_is_left_out(admin, subtests):
 
 def test_everyone_is_counted_by_status(admin, world, northwind):
     active, everyone = len(world.members(northwind)), len(world.members(northwind, active=None))
-    assert f"{everyone} people: {active} active, {everyone - active} inactive" in members(admin).text
+    text = members(admin).text
+    assert f"{everyone} people" in text
+    assert f"{active} active" in text
+    assert f"{everyone - active} inactive" in text
 
 
 # Freshness
@@ -480,7 +483,10 @@ def test_the_export_follows_the_filter_and_the_order(admin):
     page = members(admin, query)
     link = page.link("Export CSV")
     rows = exported(admin, f"?{urlsplit(link).query}")
-    assert rows[0] == ["id", "name", "email", "status", "Role", "Call recording", "can manage"]
+    assert rows[0] == [
+        *("id", "name", "email", "status", "Role", "Call recording", "Email open tracking"),
+        *("Workflows may send as this person", "Default caller ID", "Voicemail drop URL", "can manage"),
+    ]
     assert [row[2] for row in rows[1:]] == shown(page)
 
 
@@ -500,7 +506,7 @@ def test_the_export_holds_everyone_and_no_formula(admin, world, northwind):
 # Cost and safety
 
 
-@pytest.mark.parametrize(("query", "queries"), [("", 8), ("?q=extra&role=user&sort=-role", 9)])
+@pytest.mark.parametrize(("query", "queries"), [("", 10), ("?q=extra&role=user&sort=-role", 11)])
 @pytest.mark.parametrize("number", [10, 500])
 def test_the_number_of_queries_does_not_depend_on_the_number_of_people(
     number, query, queries, admin, connection, django_assert_num_queries

@@ -7,9 +7,10 @@ SORTS = ("name", "email", "role")
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """`sort` is one of SORTS, with a minus before it for the other way round."""
+    """`sort` is one of SORTS, with a minus before it for the other way round. `managers`: only who can manage."""
 
     q: str = ""
     role: str = ""
     status: str = ""
     sort: str = "name"
+    managers: bool = False

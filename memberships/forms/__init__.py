@@ -30,6 +30,7 @@ class FilterForm(forms.Form):
     status = forms.ChoiceField(
         label="Status", required=False, choices=[("", "All"), *((s.value, s.value.title()) for s in Status)]
     )
+    power = forms.ChoiceField(required=False, choices=[("manage", "Can manage")], widget=forms.HiddenInput)
     sort = forms.ChoiceField(
         required=False,
         choices=[(sign + name, name) for name in SORTS for sign in ("", "-")],
@@ -45,7 +46,11 @@ class FilterForm(forms.Form):
         self.is_valid()
         good = self.cleaned_data
         return Query(
-            good.get("q", ""), good.get("role", ""), good.get("status", ""), good.get("sort") or "name"
+            q=good.get("q", ""),
+            role=good.get("role", ""),
+            status=good.get("status", ""),
+            sort=good.get("sort") or "name",
+            managers=bool(good.get("power")),
         )
 
 
@@ -91,6 +96,11 @@ class AuditFilterForm(forms.Form):
         label="Person", required=False, max_length=200, widget=forms.TextInput({"type": "search"})
     )
     event = forms.ChoiceField(label="What", required=False)
+    channel = forms.ChoiceField(
+        label="Where",
+        required=False,
+        choices=[("", "All"), ("dashboard", "Here"), ("outside", "Outside this dashboard")],
+    )
     outcome = forms.ChoiceField(
         label="Outcome",
         required=False,
@@ -107,7 +117,7 @@ class AuditFilterForm(forms.Form):
         """Arguments for the audit search; a date covers its whole day in UTC."""
         self.is_valid()
         good = self.cleaned_data
-        found: dict[str, Any] = {name: good.get(name, "") for name in ("event", "outcome")}
+        found: dict[str, Any] = {name: good.get(name, "") for name in ("event", "outcome", "channel")}
         found["text"] = good.get("q", "")
         if since := good.get("since"):
             found["since"] = datetime.combine(since, time.min, UTC)

@@ -75,12 +75,13 @@ class MemberForm(forms.Form):
         self.fields["reason"] = reason()
 
     def wanted(self) -> dict[str, Value]:
-        """Only what was changed on the form: the rest is nobody's wish."""
+        """Only what was changed on the form: the rest, and what was not on it at all, is nobody's wish."""
         found: dict[str, Value] = {}
         for field in self.capabilities.fields:
             posted = self.cleaned_data[field.name]
             clears = field.kind in (FieldKind.NUMBER, FieldKind.URL)
-            if posted != self.initial[field.name] and (posted or clears):
+            changed = field.name in self.data and posted != self.initial[field.name]
+            if changed and (posted or clears):
                 found[field.name] = field.parse(posted)
         return found
 

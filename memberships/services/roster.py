@@ -206,6 +206,8 @@ def members(organization: Organization, query: Query, its_roles: dict[str, Role]
         found = found.filter(role_id=query.role)
     if query.status:
         found = found.filter(status=query.status)
+    if query.managers:
+        found = found.filter(can_manage=True)
     column = query.sort.removeprefix("-")
     order = _COLUMNS.get(column, _COLUMNS["name"])
     if column == "role":
@@ -215,16 +217,6 @@ def members(organization: Organization, query: Query, its_roles: dict[str, Role]
         )
     first, *rest = order
     return found.order_by(F(first).desc() if query.sort.startswith("-") else F(first).asc(), *rest)
-
-
-def counts(organization: Organization) -> dict[str, int]:
-    """How many people there are by status, every status named."""
-    found = (
-        MirroredMember.objects.filter(organization=organization)
-        .values_list("status")
-        .annotate(people=Count("*"))
-    )
-    return {status.value: 0 for status in Status} | dict(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +236,7 @@ def glance(organization: Organization) -> Glance:
     found = (
         MirroredMember.objects.filter(organization=organization)
         .values_list("status", "role_id", "can_manage")
-        .annotate(Count("*"))
+        .annotate(people=Count("*"))
         .order_by()
     )
     by_status = {status.value: 0 for status in Status}

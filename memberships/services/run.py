@@ -322,7 +322,8 @@ class Run:
             findings = {}
             if tries == len(_LOOK_AGAIN_S):
                 for pk in unknown:
-                    error = f"{self.stored[pk].error} Read again several times: the change is not there."
+                    error = self.so_far(pk) + self.stored[pk].error
+                    error += " Read again several times: the change is not there."
                     findings[pk] = Finding(Outcome.REFUSED, Cause.LOST, error)
                 self.conclude(findings)
                 break

@@ -7,12 +7,12 @@ from urllib.parse import urlencode
 
 from django.core.paginator import Paginator
 from django.http import HttpResponse, StreamingHttpResponse
-from django.shortcuts import render
-from django.views.decorators.http import require_GET
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_POST
 
 from memberships.forms import AuditFilterForm
 from memberships.models.audit import EVENTS
-from memberships.services import audit, tables
+from memberships.services import audit, outside, tables
 
 from .access import ManagerRequest, manager_required
 
@@ -34,7 +34,19 @@ def log(request: ManagerRequest) -> HttpResponse:
         "filtered": bool(kept),
         "events": EVENTS,
     }
+    if request.GET.get("channel") == "outside":
+        outside.seen(request.connection)
     return render(request, "memberships/audit.html", context)
+
+
+@require_POST
+@manager_required
+def acknowledge(request: ManagerRequest) -> HttpResponse:
+    """Somebody has seen who got power outside."""
+    number = request.POST.get("number", "")
+    if number.isascii() and number.isdigit() and len(number) < 19:
+        outside.acknowledge(request.connection, int(number))
+    return redirect("members")
 
 
 @require_GET

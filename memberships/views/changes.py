@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from django import forms
@@ -12,9 +12,10 @@ from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 
 from memberships.domain import permissions
-from memberships.domain.people import ROLE
+from memberships.domain.people import ROLE, Value
 from memberships.forms import InviteForm, MemberForm, ReasonForm, ValueForm
 from memberships.models import Plan
+from memberships.providers import FieldKind
 from memberships.providers.errors import ProviderError
 from memberships.services import audit, details, plans, roster, selection
 from memberships.services.connections import capabilities
@@ -98,7 +99,7 @@ def member(request: ManagerRequest, member_id: str) -> HttpResponse:
     roles, its_capabilities = roster.roles(request.organization), capabilities(request.organization)
     its_member = row.member()
     current = {field.name: its_member.value(field.name) for field in its_capabilities.fields}
-    numbers = _numbers(request, row.user_id)
+    numbers = _numbers(request, row.user_id, current)
     form = MemberForm(
         _typed(request), capabilities=its_capabilities, roles=roles, current=current, numbers=numbers
     )
@@ -120,9 +121,13 @@ def member(request: ManagerRequest, member_id: str) -> HttpResponse:
     return render(request, "memberships/member.html", context, status=_status(form))
 
 
-def _numbers(request: ManagerRequest, user_id: str) -> list[tuple[str, str]] | None:
-    """A person's phone numbers, when they are asked for or needed to check what was chosen; else what is known."""
-    if request.method == "POST" or "numbers" in request.GET:
+def _numbers(
+    request: ManagerRequest, user_id: str, current: Mapping[str, Value]
+) -> list[tuple[str, str]] | None:
+    """A person's phone numbers, when they are asked for or needed to check a choice; else what is known of them."""
+    its_fields = [f for f in capabilities(request.organization).fields if f.kind is FieldKind.NUMBER]
+    chosen = any(request.POST.get(f.name, "") not in ("", f.posted(current[f.name])) for f in its_fields)
+    if chosen or "numbers" in request.GET:
         try:
             return details.numbers(request.connection, user_id)
         except ProviderError as error:

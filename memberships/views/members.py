@@ -17,7 +17,7 @@ from django.views.decorators.vary import vary_on_headers
 from memberships.domain.listing import SORTS, Query
 from memberships.domain.people import ROLE, Role, full_name
 from memberships.forms import FilterForm
-from memberships.services import roster, selection, tables
+from memberships.services import outside, roster, selection, tables
 from memberships.services.connections import capabilities
 from memberships.services.wording import Words
 
@@ -116,11 +116,11 @@ def _list(request: ManagerRequest, params: QueryDict) -> dict[str, Any]:
     roles = roster.roles(request.organization)
     form = FilterForm(params, roles=roles)
     query = form.query()
-    counts = roster.counts(request.organization)
+    glance = roster.glance(request.organization)
     matching = roster.members(request.organization, query, roles)
     pages = Paginator(matching.values(*_SHOWN), PAGE)
-    if not (query.q or query.role):
-        pages.count = counts[query.status] if query.status else sum(counts.values())
+    if not (query.q or query.role or query.managers):
+        pages.count = glance.by_status[query.status] if query.status else glance.people
     page = pages.get_page(params.get("page"))
     chosen = selection.selected(request.session_key, request.organization)
     words = Words(capabilities(request.organization), roles)
@@ -136,8 +136,11 @@ def _list(request: ManagerRequest, params: QueryDict) -> dict[str, Any]:
         "pages": list(page.paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1)),
         "rows": rows,
         "total": total,
-        "counts": counts,
-        "people": sum(counts.values()),
+        "glance": glance,
+        "by_role": [(roles[pk].name if pk in roles else pk, pk, n) for pk, n in glance.by_role.items()],
+        "outside": outside.unseen(request.connection),
+        "grants": list(outside.grants(request.organization)),
+        "more_fields": [f for f in capabilities(request.organization).fields if f.bulk][2:],
         "selected": len(chosen),
         "away": away,
         "all_selected": total > 0 and len(chosen) - away == total,
@@ -169,10 +172,11 @@ def _chips(
         "q": query.q,
         "role": roles[query.role].name if query.role in roles else "",
         "status": query.status.title(),
+        "power": "yes" if query.managers else "",
     }
     return [
         {
-            "text": f"{form.fields[name].label}: {text}",
+            "text": f"{form.fields[name].label or 'Can manage'}: {text}",
             "address": urlencode({k: v for k, v in kept.items() if k != name}),
         }
         for name, text in shown.items()
@@ -198,7 +202,11 @@ def _query(request: ManagerRequest, params: QueryDict) -> Query:
 
 
 def _kept(params: QueryDict) -> dict[str, str]:
-    return {name: str(params[name]) for name in ("q", "role", "status", "sort", "page") if params.get(name)}
+    return {
+        name: str(params[name])
+        for name in ("q", "role", "status", "power", "sort", "page")
+        if params.get(name)
+    }
 
 
 def _list_url(params: QueryDict, page: str | None = None) -> str:

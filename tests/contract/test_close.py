@@ -99,7 +99,7 @@ def test_roles_are_read_page_by_page(answered):
         ("Admin", True, False),
         ("Two", False, True),
     ]
-    assert responses.calls[1].request.params == {"_skip": "1"}
+    assert str(responses.calls[1].request.url).endswith("?_skip=1")
 
 
 def test_the_rows_of_the_documented_example_are_enough(provider, world):
