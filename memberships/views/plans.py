@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from memberships.domain import permissions
 from memberships.domain.people import ROLE, Role
-from memberships.domain.plan import Verdict
+from memberships.domain.plan import Action, Verdict
 from memberships.models import Cause, Job, Outcome, Plan, PlanRow
 from memberships.providers.errors import ProviderError
 from memberships.services import audit, jobs, plans, roster, selection, tables, wording
@@ -149,6 +149,7 @@ def _review(
             for verdict in Verdict
         },
         "effects": _effects(its_plan, words.roles) if ROLE in its_plan.wanted else [],
+        "notes": _notes(request, its_plan),
         "button": f"Send {wording.invitations(will)}" if invites else f"Apply to {wording.members(will)}",
         "problem": problem,
         "typed": typed,
@@ -203,6 +204,18 @@ def _group(request: ManagerRequest, parameter: str, rows: QuerySet[PlanRow], wor
 def _shown(stored: PlanRow, words: Words) -> dict[str, Any]:
     row = stored.row()
     return {"row": stored, "edits": [words.edit(edit) for edit in row.edits]}
+
+
+def _notes(request: ManagerRequest, its_plan: Plan) -> tuple[str, ...]:
+    """What the provider does and doesn't do when people leave or come back."""
+    its_capabilities = capabilities(request.organization)
+    will = plans.rows(its_plan, Verdict.WILL)
+    leaving = will.filter(action=Action.DEACTIVATE).exists()
+    returning = will.filter(action=Action.REACTIVATE).exists() and its_plan.kind != Plan.Kind.INVITE
+    return (
+        *(its_capabilities.deactivation_notes if leaving else ()),
+        *(its_capabilities.reactivation_notes if returning else ()),
+    )
 
 
 def _effects(its_plan: Plan, roles: Mapping[str, Role]) -> list[dict[str, Any]]:

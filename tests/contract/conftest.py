@@ -44,13 +44,15 @@ def token(world: World) -> Callable[..., str]:
 
 @pytest.fixture
 def make(world: World, close: Server, token: Callable[..., str]) -> Callable[..., CloseProvider]:
-    def make(credentials: Token | None = None, **options: object) -> CloseProvider:
-        options = {"deadline_s": 2.0, "patient": True} | options
+    def make(
+        credentials: Token | None = None, *, deadline_s: float = 2.0, patient: bool = True
+    ) -> CloseProvider:
         return CloseProvider(
             close.url,
             credentials or Token(token(), spare=token()),
             world.organization_id(NORTHWIND),
-            **options,
+            deadline_s=deadline_s,
+            patient=patient,
         )
 
     return make
