@@ -65,6 +65,7 @@ def test_power_given_outside_stands_out_until_acknowledged(
     world.set_role(somebody, role_id)
     noticed()
     organization = connection.organization
+    organization.refresh_from_db()
     (grant,) = outside.grants(organization)
     assert grant.member_id == somebody
     outside.acknowledge(connection, grant.number)

@@ -40,7 +40,6 @@ class FilterForm(forms.Form):
     def __init__(self, *args: Any, roles: Mapping[str, Role], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["role"].choices = [("", "All"), *((role.id, role.name) for role in roles.values())]  # type: ignore[attr-defined]
-        self.fields["q"].widget.attrs["autocomplete"] = "off"
 
     def query(self) -> Query:
         self.is_valid()

@@ -22,6 +22,9 @@ class Organization(models.Model):
     writer_until = models.DateTimeField(null=True)
     audit_number = models.PositiveBigIntegerField(default=0)
     audit_hash = models.CharField(max_length=64, blank=True)
+    # The latest audit entries of something done outside, and of power given there: most pages need look no further.
+    outside_number = models.PositiveBigIntegerField(default=0)
+    outside_power_number = models.PositiveBigIntegerField(default=0)
     # Up to which audit entry somebody has said of outside grants of power: I have seen this.
     acknowledged_number = models.PositiveBigIntegerField(default=0)
 

@@ -89,7 +89,8 @@ class PlanRow(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["plan", "position"], name="plan_row_once")]
         indexes = [
-            models.Index(fields=["plan", "verdict", "outcome", "position"], name="plan_row_by_outcome")
+            models.Index(fields=["plan", "verdict", "outcome", "position"], name="plan_row_by_outcome"),
+            models.Index(fields=["sent_at"], name="plan_row_by_sending"),
         ]
 
     def __str__(self) -> str:

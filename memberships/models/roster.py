@@ -49,6 +49,8 @@ class MirroredMember(models.Model):
             models.Index(fields=["organization", "sort_name", "id"], name="member_by_name"),
             models.Index(fields=["organization", "status", "sort_name"], name="member_by_status"),
             models.Index(fields=["organization", "role_id"], name="member_by_role"),
+            # The numbers above the list are counted from this alone.
+            models.Index(fields=["organization", "status", "role_id", "can_manage"], name="member_counts"),
         ]
 
     def __str__(self) -> str:

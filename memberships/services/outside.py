@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Max, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from memberships.domain.people import ROLE, Member, Roster, Value
@@ -77,7 +77,7 @@ def notice(organization: Organization, since: datetime, before: Mapping[str, Mem
     found = differences(before, roster.members)
     if not found:
         return
-    ours = _sent(organization, since, [difference.member for difference in found])
+    ours = _sent(organization, since)
     roles = {row.remote_id: row.role() for row in MirroredRole.objects.filter(organization=organization)}
     words = Words(capabilities(organization), roles)
     entries = [
@@ -87,27 +87,29 @@ def notice(organization: Organization, since: datetime, before: Mapping[str, Mem
         and (difference.field, difference.after) not in ours[difference.member.email]
     ]
     audit.record(organization, entries)
+    if entries:
+        Organization.objects.filter(pk=organization.pk).update(outside_number=entries[-1].number)
+    if powerful := [entry.number for entry in entries if entry.gained_power]:
+        Organization.objects.filter(pk=organization.pk).update(outside_power_number=powerful[-1])
 
 
-def _sent(
-    organization: Organization, since: datetime, people: list[Member]
-) -> defaultdict[str, set[tuple[str, Value]]]:
+def _sent(organization: Organization, since: datetime) -> defaultdict[str, set[tuple[str, Value]]]:
     """By membership id and address: the values plans of ours may have brought about since the last read."""
     now = timezone.now()
     open_still = Q(outcome=Outcome.UNKNOWN) | Q(cause=Cause.LOST)
     recent = Q(sent_at__gte=since - _SLACK) | (open_still & Q(sent_at__gte=now - _LATE))
-    concerned = Q(member_id__in=[m.id for m in people]) | Q(email__in=[m.email for m in people if m.email])
+    sent = PlanRow.objects.filter(recent, plan__organization=organization)
     found: defaultdict[str, set[tuple[str, Value]]] = defaultdict(set)
-    for stored in PlanRow.objects.filter(recent, concerned, plan__organization=organization):
-        row = stored.row()
-        values: set[tuple[str, Value]] = {(field, value) for field, value in row.wanted.items()}
-        if row.via:
-            values.add((ROLE, row.via))
-        if row.action is not Action.CHANGE:
-            values.add((STATUS, "inactive" if row.action is Action.DEACTIVATE else "active"))
-        for key in (row.member_id, row.email):
-            if key:
-                found[key] |= values
+    for member_id, email, action, edits, via in sent.values_list(
+        "member_id", "email", "action", "edits", "via"
+    ):
+        values: set[tuple[str, Value]] = {(field, after) for field, _, after in edits}
+        if via:
+            values.add((ROLE, via))
+        if action != Action.CHANGE:
+            values.add((STATUS, "inactive" if action == Action.DEACTIVATE else "active"))
+        for key in filter(None, (member_id, email)):
+            found[key] |= values
     return found
 
 
@@ -137,6 +139,8 @@ def _entry(difference: Difference, words: Words, since: datetime) -> AuditEntry:
 
 def grants(organization: Organization) -> QuerySet[AuditEntry]:
     """People who can manage the organization by somebody's hand outside, until that is acknowledged."""
+    if organization.outside_power_number <= organization.acknowledged_number:
+        return AuditEntry.objects.none()
     return AuditEntry.objects.filter(
         organization=organization,
         channel=audit.CHANNEL_OUTSIDE,
@@ -157,6 +161,8 @@ def acknowledge(connection: Connection, number: int) -> None:
 
 def unseen(connection: Connection) -> int:
     """How many outside changes there are that this person has not looked at."""
+    if connection.organization.outside_number <= connection.seen_number:
+        return 0
     entries = AuditEntry.objects.filter(
         organization=connection.organization, channel=audit.CHANNEL_OUTSIDE, number__gt=connection.seen_number
     )
@@ -164,7 +170,4 @@ def unseen(connection: Connection) -> int:
 
 
 def seen(connection: Connection) -> None:
-    last = AuditEntry.objects.filter(organization=connection.organization).aggregate(Max("number"))[
-        "number__max"
-    ]
-    Connection.objects.filter(pk=connection.pk).update(seen_number=last or 0)
+    Connection.objects.filter(pk=connection.pk).update(seen_number=connection.organization.outside_number)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from django.contrib import messages
 from django.core.paginator import Paginator
@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 from django.views.decorators.vary import vary_on_headers
 
 from memberships.domain.listing import SORTS, Query
-from memberships.domain.people import ROLE, Role, full_name
+from memberships.domain.people import ROLE, Role, Status, full_name
 from memberships.forms import FilterForm
 from memberships.services import outside, roster, selection, tables
 from memberships.services.connections import capabilities
@@ -124,12 +124,15 @@ def _list(request: ManagerRequest, params: QueryDict) -> dict[str, Any]:
     page = pages.get_page(params.get("page"))
     chosen = selection.selected(request.session_key, request.organization)
     words = Words(capabilities(request.organization), roles)
-    rows = [_row(row, row["pk"] in chosen.ids, words) for row in page.object_list]
+    members_address = reverse("members")
+    rows = [_row(row, row["pk"] in chosen.ids, words, members_address) for row in page.object_list]
     total = page.paginator.count
     away = chosen.outside(set(matching.order_by().values_list("pk", flat=True))) if chosen else 0
     kept = {name: value for name, value in _kept(params).items() if name != "page"}
     return {
-        "form": form,
+        # The filter's widgets are in the template: rendering them as a form costs a tenth of the page.
+        "roles": roles.values(),
+        "statuses": list(Status),
         "query": query,
         "chips": _chips(form, query, kept, roles),
         "page": page,
@@ -153,12 +156,22 @@ def _list(request: ManagerRequest, params: QueryDict) -> dict[str, Any]:
     }
 
 
-def _row(row: dict[str, Any], ticked: bool, words: Words) -> dict[str, Any]:
+def _row(row: dict[str, Any], ticked: bool, words: Words, members_address: str) -> dict[str, Any]:
+    """One person as the table shows them. All is ready to print: fifty times a lookup or a {% url %} is felt."""
+    name, email = full_name(row["first_name"], row["last_name"]), row["email"]
     recording = row["settings"].get("auto_record_calls")
     return {
-        "member": row | {"name": full_name(row["first_name"], row["last_name"])},
+        "pk": row["pk"],
+        "remote_id": row["remote_id"],
+        "address": f"{members_address}{quote(row['remote_id'], safe='')}/",
         "ticked": ticked,
+        "title": name or email,
+        "under": email if name else "",
+        "whole": f"{name}, {email}" if name else email,
+        "off": row["status"] == Status.INACTIVE,
+        "status": row["status"].title(),
         "role": words.value(ROLE, row["role_id"]),
+        "can_manage": row["can_manage"],
         "recording": words.value("auto_record_calls", recording),
         "recording_set": recording in ("enabled", "disabled"),
     }
