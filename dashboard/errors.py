@@ -117,6 +117,8 @@ def page(request: Any, error: Exception) -> HttpResponse:
     if getattr(request, "htmx", False):
         # A fragment's place is no place for this: the whole page shows it.
         return HttpResponseClientRedirect(request.htmx.current_url or "/")
+    if isinstance(error, Disconnected) and request.method == "GET":
+        request.session["next"] = request.get_full_path()
     return render(
         request,
         "problem.html",

@@ -49,6 +49,8 @@ def login(request: Any) -> HttpResponse:
 @require_GET
 def start(request: Any) -> HttpResponse:
     """Off to Close's consent page. A link, not a form: form-action would block the way there."""
+    if "next" in request.GET:
+        request.session["next"] = request.GET["next"]  # checked when it is used
     answer: HttpResponse = _close().authorize_redirect(request, _callback_address(request))
     return answer
 

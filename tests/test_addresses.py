@@ -128,3 +128,12 @@ def test_two_hundred_thousand_hostile_characters_take_no_longer_than_any_others(
 
 def test_an_address_behind_hostile_text_is_still_found():
     assert found("<" * 1000 + "\nana@example.com") == ["", "ana@example.com"]
+
+
+def test_between_commas_nothing_is_taken_for_a_name():
+    found = parse("ana@a.example, not an address; bob")
+    assert [(entry.email, entry.text) for entry in found] == [
+        ("ana@a.example", "ana@a.example"),
+        ("", "not an address"),
+        ("", "bob"),
+    ]

@@ -194,6 +194,14 @@ def test_one_is_never_led_anywhere_else(visitor, consent, subtests):
             assert visitor.get(f"{address.path}?{address.query}")["Location"] == "/members/"
 
 
+def test_a_link_to_the_sign_in_may_say_where_to_go_on(visitor, consent, subtests):
+    for wanted, led_to in [("/audit/", "/audit/"), *((elsewhere, "/members/") for elsewhere in ELSEWHERE)]:
+        with subtests.test(wanted=wanted):
+            away = visitor.get("/login/start/", {"next": wanted})["Location"]
+            address = urlsplit(consent(away))
+            assert visitor.get(f"{address.path}?{address.query}")["Location"] == led_to
+
+
 def test_a_paused_job_goes_on_when_its_person_signs_in_again(visitor, consent, world, northwind, work):
     sign_in(visitor, consent)
     users = people(world, northwind, "user", 2)

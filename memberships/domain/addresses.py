@@ -28,8 +28,9 @@ def parse(text: str) -> list[Entry]:
     for number, line in enumerate(text.splitlines(), start=1):
         cells = _cells(line)
         with_at = [cell for cell in cells if "@" in cell]
-        if len(with_at) == 1 and len(cells) > 1:
-            # A pasted row of a spreadsheet: one cell is the address, the others belong to the same person.
+        if "\t" in line and len(with_at) == 1:
+            # A pasted row of a spreadsheet: one cell is the address, the others belong to the same person. Between
+            # commas nothing is taken for a name: what isn't an address there has to be said.
             entry = _entry(number, with_at[0])
             name = entry.name or " ".join(_unquoted(cell) for cell in cells if cell is not with_at[0])
             entries.append(Entry(number, entry.text, entry.email, name))

@@ -9,249 +9,462 @@ import memberships.models.secrets
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Connection',
+            name="Connection",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('user_id', models.CharField(max_length=100)),
-                ('name', models.CharField(blank=True, max_length=300)),
-                ('email', models.CharField(blank=True, max_length=254)),
-                ('access_token', memberships.models.secrets.EncryptedTextField(blank=True)),
-                ('refresh_token', memberships.models.secrets.EncryptedTextField(blank=True)),
-                ('expires_at', models.DateTimeField(null=True)),
-                ('renewing_until', models.DateTimeField(null=True)),
-                ('renewal_lost', models.BooleanField(default=False)),
-                ('can_manage', models.BooleanField(default=False)),
-                ('checked_at', models.DateTimeField(null=True)),
-                ('unanswered_at', models.DateTimeField(null=True)),
-                ('seen_number', models.PositiveBigIntegerField(default=0)),
-                ('connected_at', models.DateTimeField(auto_now_add=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("user_id", models.CharField(max_length=100)),
+                ("name", models.CharField(blank=True, max_length=300)),
+                ("email", models.CharField(blank=True, max_length=254)),
+                ("access_token", memberships.models.secrets.EncryptedTextField(blank=True)),
+                ("refresh_token", memberships.models.secrets.EncryptedTextField(blank=True)),
+                ("expires_at", models.DateTimeField(null=True)),
+                ("renewing_until", models.DateTimeField(null=True)),
+                ("renewal_lost", models.BooleanField(default=False)),
+                ("can_manage", models.BooleanField(default=False)),
+                ("checked_at", models.DateTimeField(null=True)),
+                ("unanswered_at", models.DateTimeField(null=True)),
+                ("seen_number", models.PositiveBigIntegerField(default=0)),
+                ("connected_at", models.DateTimeField(auto_now_add=True)),
             ],
         ),
         migrations.CreateModel(
-            name='Organization',
+            name="Organization",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('provider', models.CharField(max_length=20)),
-                ('remote_id', models.CharField(max_length=100)),
-                ('name', models.CharField(blank=True, max_length=200)),
-                ('roster_read_at', models.DateTimeField(null=True)),
-                ('refresh_until', models.DateTimeField(null=True)),
-                ('refresh_error', models.CharField(blank=True, max_length=300)),
-                ('writer_token', models.CharField(blank=True, max_length=40)),
-                ('writer_until', models.DateTimeField(null=True)),
-                ('audit_number', models.PositiveBigIntegerField(default=0)),
-                ('audit_hash', models.CharField(blank=True, max_length=64)),
-                ('outside_number', models.PositiveBigIntegerField(default=0)),
-                ('outside_power_number', models.PositiveBigIntegerField(default=0)),
-                ('acknowledged_number', models.PositiveBigIntegerField(default=0)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("provider", models.CharField(max_length=20)),
+                ("remote_id", models.CharField(max_length=100)),
+                ("name", models.CharField(blank=True, max_length=200)),
+                ("roster_read_at", models.DateTimeField(null=True)),
+                ("refresh_until", models.DateTimeField(null=True)),
+                ("refresh_error", models.CharField(blank=True, max_length=300)),
+                ("writer_token", models.CharField(blank=True, max_length=40)),
+                ("writer_until", models.DateTimeField(null=True)),
+                ("audit_number", models.PositiveBigIntegerField(default=0)),
+                ("audit_hash", models.CharField(blank=True, max_length=64)),
+                ("outside_number", models.PositiveBigIntegerField(default=0)),
+                ("outside_power_number", models.PositiveBigIntegerField(default=0)),
+                ("acknowledged_number", models.PositiveBigIntegerField(default=0)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('provider', 'remote_id'), name='organization_once')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("provider", "remote_id"), name="organization_once")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Job',
+            name="Job",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('state', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('waiting', 'Waiting'), ('paused', 'Paused'), ('finished', 'Finished')], default='queued', max_length=10)),
-                ('note', models.CharField(blank=True, max_length=300)),
-                ('not_before', models.DateTimeField(null=True)),
-                ('stop_requested', models.BooleanField(default=False)),
-                ('offered_at', models.DateTimeField(null=True)),
-                ('settle_tries', models.PositiveIntegerField(default=0)),
-                ('unreadable_tries', models.PositiveIntegerField(default=0)),
-                ('created_at', models.DateTimeField()),
-                ('claimed_at', models.DateTimeField(null=True)),
-                ('finished_at', models.DateTimeField(null=True)),
-                ('connection', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='jobs', to='memberships.connection')),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='jobs', to='memberships.organization')),
+                (
+                    "id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("queued", "Queued"),
+                            ("running", "Running"),
+                            ("waiting", "Waiting"),
+                            ("paused", "Paused"),
+                            ("finished", "Finished"),
+                        ],
+                        default="queued",
+                        max_length=10,
+                    ),
+                ),
+                ("note", models.CharField(blank=True, max_length=300)),
+                ("not_before", models.DateTimeField(null=True)),
+                ("stop_requested", models.BooleanField(default=False)),
+                ("offered_at", models.DateTimeField(null=True)),
+                ("settle_tries", models.PositiveIntegerField(default=0)),
+                ("unreadable_tries", models.PositiveIntegerField(default=0)),
+                ("created_at", models.DateTimeField()),
+                ("claimed_at", models.DateTimeField(null=True)),
+                ("finished_at", models.DateTimeField(null=True)),
+                (
+                    "connection",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="jobs",
+                        to="memberships.connection",
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="jobs",
+                        to="memberships.organization",
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='connection',
-            name='organization',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='connections', to='memberships.organization'),
+            model_name="connection",
+            name="organization",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="connections",
+                to="memberships.organization",
+            ),
         ),
         migrations.CreateModel(
-            name='AuditEntry',
+            name="AuditEntry",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveBigIntegerField()),
-                ('at', models.DateTimeField()),
-                ('event', models.CharField(max_length=40)),
-                ('channel', models.CharField(max_length=20)),
-                ('actor_id', models.CharField(blank=True, max_length=100)),
-                ('actor_name', models.CharField(blank=True, max_length=300)),
-                ('member_id', models.CharField(blank=True, max_length=100)),
-                ('member_name', models.TextField(blank=True)),
-                ('member_email', models.CharField(blank=True, max_length=254)),
-                ('field', models.CharField(blank=True, max_length=40)),
-                ('before', models.JSONField(null=True)),
-                ('after', models.JSONField(null=True)),
-                ('before_text', models.CharField(blank=True, max_length=300)),
-                ('after_text', models.CharField(blank=True, max_length=300)),
-                ('outcome', models.CharField(blank=True, max_length=20)),
-                ('error', models.TextField(blank=True)),
-                ('reason', models.CharField(blank=True, max_length=200)),
-                ('since', models.DateTimeField(null=True)),
-                ('gained_power', models.BooleanField(default=False)),
-                ('plan_id', models.UUIDField(db_index=True, null=True)),
-                ('previous_hash', models.CharField(blank=True, max_length=64)),
-                ('hash', models.CharField(max_length=64)),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='audit', to='memberships.organization')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("number", models.PositiveBigIntegerField()),
+                ("at", models.DateTimeField()),
+                ("event", models.CharField(max_length=40)),
+                ("channel", models.CharField(max_length=20)),
+                ("actor_id", models.CharField(blank=True, max_length=100)),
+                ("actor_name", models.CharField(blank=True, max_length=300)),
+                ("member_id", models.CharField(blank=True, max_length=100)),
+                ("member_name", models.TextField(blank=True)),
+                ("member_email", models.CharField(blank=True, max_length=254)),
+                ("field", models.CharField(blank=True, max_length=40)),
+                ("before", models.JSONField(null=True)),
+                ("after", models.JSONField(null=True)),
+                ("before_text", models.CharField(blank=True, max_length=300)),
+                ("after_text", models.CharField(blank=True, max_length=300)),
+                ("outcome", models.CharField(blank=True, max_length=20)),
+                ("error", models.TextField(blank=True)),
+                ("reason", models.CharField(blank=True, max_length=200)),
+                ("since", models.DateTimeField(null=True)),
+                ("gained_power", models.BooleanField(default=False)),
+                ("plan_id", models.UUIDField(db_index=True, null=True)),
+                ("previous_hash", models.CharField(blank=True, max_length=64)),
+                ("hash", models.CharField(max_length=64)),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="audit",
+                        to="memberships.organization",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Plan',
+            name="Plan",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('change', 'Change'), ('invite', 'Invite'), ('deactivate', 'Deactivate'), ('reactivate', 'Reactivate'), ('undo', 'Undo')], max_length=20)),
-                ('wanted', models.JSONField(default=dict)),
-                ('reason', models.CharField(blank=True, max_length=200)),
-                ('channel', models.CharField(max_length=20)),
-                ('fingerprint', models.CharField(max_length=64)),
-                ('brake_number', models.PositiveIntegerField(default=0)),
-                ('brake_reasons', models.JSONField(default=list)),
-                ('created_at', models.DateTimeField()),
-                ('expires_at', models.DateTimeField()),
-                ('applied_at', models.DateTimeField(null=True)),
-                ('connection', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='plans', to='memberships.connection')),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='plans', to='memberships.organization')),
-                ('origin', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='successors', to='memberships.job')),
+                (
+                    "id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("change", "Change"),
+                            ("invite", "Invite"),
+                            ("deactivate", "Deactivate"),
+                            ("reactivate", "Reactivate"),
+                            ("undo", "Undo"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                ("wanted", models.JSONField(default=dict)),
+                ("reason", models.CharField(blank=True, max_length=200)),
+                ("channel", models.CharField(max_length=20)),
+                ("fingerprint", models.CharField(max_length=64)),
+                ("brake_number", models.PositiveIntegerField(default=0)),
+                ("brake_reasons", models.JSONField(default=list)),
+                ("created_at", models.DateTimeField()),
+                ("expires_at", models.DateTimeField()),
+                ("applied_at", models.DateTimeField(null=True)),
+                (
+                    "connection",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="plans",
+                        to="memberships.connection",
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="plans",
+                        to="memberships.organization",
+                    ),
+                ),
+                (
+                    "origin",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="successors",
+                        to="memberships.job",
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='job',
-            name='plan',
-            field=models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='job', to='memberships.plan'),
+            model_name="job",
+            name="plan",
+            field=models.OneToOneField(
+                on_delete=django.db.models.deletion.PROTECT, related_name="job", to="memberships.plan"
+            ),
         ),
         migrations.CreateModel(
-            name='PlanRow',
+            name="PlanRow",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('position', models.PositiveIntegerField()),
-                ('action', models.CharField(choices=[('change', 'change'), ('invite', 'invite'), ('reactivate', 'reactivate'), ('deactivate', 'deactivate')], max_length=20)),
-                ('verdict', models.CharField(choices=[('will', 'will'), ('already', 'already'), ('blocked', 'blocked')], max_length=10)),
-                ('member_id', models.CharField(blank=True, max_length=100)),
-                ('email', models.CharField(blank=True, max_length=254)),
-                ('name', models.TextField(blank=True)),
-                ('edits', models.JSONField(default=list)),
-                ('reason', models.TextField(blank=True)),
-                ('via', models.CharField(blank=True, max_length=100)),
-                ('kept', models.JSONField(default=dict)),
-                ('outcome', models.CharField(choices=[('not attempted', 'Not Attempted'), ('unknown', 'Unknown'), ('done', 'Done'), ('refused', 'Refused')], default='not attempted', max_length=20)),
-                ('step', models.PositiveSmallIntegerField(default=0)),
-                ('sent_at', models.DateTimeField(null=True)),
-                ('settled_at', models.DateTimeField(null=True)),
-                ('cause', models.CharField(blank=True, choices=[('stale', 'Stale'), ('guard', 'Guard'), ('remote', 'Remote'), ('lost', 'Lost')], max_length=10)),
-                ('error', models.TextField(blank=True)),
-                ('advice', models.TextField(blank=True)),
-                ('at_most', models.PositiveIntegerField(null=True)),
-                ('plan', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='rows', to='memberships.plan')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("position", models.PositiveIntegerField()),
+                (
+                    "action",
+                    models.CharField(
+                        choices=[
+                            ("change", "change"),
+                            ("invite", "invite"),
+                            ("reactivate", "reactivate"),
+                            ("deactivate", "deactivate"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "verdict",
+                    models.CharField(
+                        choices=[("will", "will"), ("already", "already"), ("blocked", "blocked")],
+                        max_length=10,
+                    ),
+                ),
+                ("member_id", models.CharField(blank=True, max_length=100)),
+                ("email", models.CharField(blank=True, max_length=254)),
+                ("name", models.TextField(blank=True)),
+                ("edits", models.JSONField(default=list)),
+                ("reason", models.TextField(blank=True)),
+                ("via", models.CharField(blank=True, max_length=100)),
+                ("kept", models.JSONField(default=dict)),
+                (
+                    "outcome",
+                    models.CharField(
+                        choices=[
+                            ("not attempted", "Not Attempted"),
+                            ("unknown", "Unknown"),
+                            ("done", "Done"),
+                            ("refused", "Refused"),
+                        ],
+                        default="not attempted",
+                        max_length=20,
+                    ),
+                ),
+                ("step", models.PositiveSmallIntegerField(default=0)),
+                ("sent_at", models.DateTimeField(null=True)),
+                ("settled_at", models.DateTimeField(null=True)),
+                (
+                    "cause",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("stale", "Stale"),
+                            ("guard", "Guard"),
+                            ("remote", "Remote"),
+                            ("lost", "Lost"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("error", models.TextField(blank=True)),
+                ("advice", models.TextField(blank=True)),
+                ("at_most", models.PositiveIntegerField(null=True)),
+                (
+                    "plan",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="rows",
+                        to="memberships.plan",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Selection',
+            name="Selection",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('session_key', models.CharField(max_length=40)),
-                ('members', models.JSONField(default=list)),
-                ('changed_at', models.DateTimeField(auto_now=True)),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='memberships.organization')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("session_key", models.CharField(max_length=40)),
+                ("members", models.JSONField(default=list)),
+                ("changed_at", models.DateTimeField(auto_now=True)),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, to="memberships.organization"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Login',
+            name="Login",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('session_key', models.CharField(db_index=True, max_length=40)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('connection', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='logins', to='memberships.connection')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("session_key", models.CharField(db_index=True, max_length=40)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "connection",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="logins",
+                        to="memberships.connection",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('session_key', 'connection'), name='login_once')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("session_key", "connection"), name="login_once")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='MirroredRole',
+            name="MirroredRole",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('remote_id', models.CharField(max_length=100)),
-                ('name', models.CharField(max_length=200)),
-                ('permissions', models.JSONField(default=list)),
-                ('can_manage', models.BooleanField(default=False)),
-                ('editable', models.BooleanField(default=False)),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='roles', to='memberships.organization')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("remote_id", models.CharField(max_length=100)),
+                ("name", models.CharField(max_length=200)),
+                ("permissions", models.JSONField(default=list)),
+                ("can_manage", models.BooleanField(default=False)),
+                ("editable", models.BooleanField(default=False)),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="roles",
+                        to="memberships.organization",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('organization', 'remote_id'), name='role_once')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("organization", "remote_id"), name="role_once")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='MirroredMember',
+            name="MirroredMember",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('remote_id', models.CharField(max_length=100)),
-                ('user_id', models.CharField(blank=True, max_length=100)),
-                ('email', models.CharField(blank=True, max_length=254)),
-                ('first_name', models.CharField(blank=True, max_length=300)),
-                ('last_name', models.CharField(blank=True, max_length=300)),
-                ('role_id', models.CharField(blank=True, max_length=100)),
-                ('status', models.CharField(choices=[('active', 'Active'), ('inactive', 'Inactive'), ('pending', 'Pending')], max_length=10)),
-                ('can_manage', models.BooleanField(default=False)),
-                ('settings', models.JSONField(default=dict)),
-                ('more', models.JSONField(default=dict)),
-                ('search_text', models.TextField()),
-                ('sort_name', models.CharField(max_length=620)),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='members', to='memberships.organization')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("remote_id", models.CharField(max_length=100)),
+                ("user_id", models.CharField(blank=True, max_length=100)),
+                ("email", models.CharField(blank=True, max_length=254)),
+                ("first_name", models.CharField(blank=True, max_length=300)),
+                ("last_name", models.CharField(blank=True, max_length=300)),
+                ("role_id", models.CharField(blank=True, max_length=100)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("active", "Active"), ("inactive", "Inactive"), ("pending", "Pending")],
+                        max_length=10,
+                    ),
+                ),
+                ("can_manage", models.BooleanField(default=False)),
+                ("settings", models.JSONField(default=dict)),
+                ("more", models.JSONField(default=dict)),
+                ("search_text", models.TextField()),
+                ("sort_name", models.CharField(max_length=620)),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="members",
+                        to="memberships.organization",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['organization', 'sort_name', 'id'], name='member_by_name'), models.Index(fields=['organization', 'status', 'sort_name'], name='member_by_status'), models.Index(fields=['organization', 'role_id'], name='member_by_role'), models.Index(fields=['organization', 'status', 'role_id', 'can_manage'], name='member_counts')],
-                'constraints': [models.UniqueConstraint(fields=('organization', 'remote_id'), name='member_once')],
+                "indexes": [
+                    models.Index(fields=["organization", "sort_name", "id"], name="member_by_name"),
+                    models.Index(fields=["organization", "status", "sort_name"], name="member_by_status"),
+                    models.Index(fields=["organization", "role_id"], name="member_by_role"),
+                    models.Index(
+                        fields=["organization", "status", "role_id", "can_manage"], name="member_counts"
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("organization", "remote_id"), name="member_once")
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='connection',
-            constraint=models.UniqueConstraint(fields=('organization', 'user_id'), name='connection_once'),
+            model_name="connection",
+            constraint=models.UniqueConstraint(fields=("organization", "user_id"), name="connection_once"),
         ),
         migrations.AddIndex(
-            model_name='auditentry',
-            index=models.Index(fields=['organization', '-at'], name='audit_by_time'),
+            model_name="auditentry",
+            index=models.Index(fields=["organization", "-at"], name="audit_by_time"),
         ),
         migrations.AddIndex(
-            model_name='auditentry',
-            index=models.Index(fields=['organization', 'member_id'], name='audit_by_member'),
+            model_name="auditentry",
+            index=models.Index(fields=["organization", "member_id"], name="audit_by_member"),
         ),
         migrations.AddConstraint(
-            model_name='auditentry',
-            constraint=models.UniqueConstraint(fields=('organization', 'number'), name='audit_number_once'),
+            model_name="auditentry",
+            constraint=models.UniqueConstraint(fields=("organization", "number"), name="audit_number_once"),
         ),
         migrations.AddIndex(
-            model_name='job',
-            index=models.Index(fields=['state', 'not_before'], name='job_by_state'),
+            model_name="job",
+            index=models.Index(fields=["state", "not_before"], name="job_by_state"),
         ),
         migrations.AddIndex(
-            model_name='planrow',
-            index=models.Index(fields=['plan', 'verdict', 'outcome', 'position'], name='plan_row_by_outcome'),
+            model_name="planrow",
+            index=models.Index(fields=["plan", "verdict", "outcome", "position"], name="plan_row_by_outcome"),
         ),
         migrations.AddIndex(
-            model_name='planrow',
-            index=models.Index(fields=['sent_at'], name='plan_row_by_sending'),
+            model_name="planrow",
+            index=models.Index(fields=["sent_at"], name="plan_row_by_sending"),
         ),
         migrations.AddConstraint(
-            model_name='planrow',
-            constraint=models.UniqueConstraint(fields=('plan', 'position'), name='plan_row_once'),
+            model_name="planrow",
+            constraint=models.UniqueConstraint(fields=("plan", "position"), name="plan_row_once"),
         ),
         migrations.AddConstraint(
-            model_name='selection',
-            constraint=models.UniqueConstraint(fields=('session_key', 'organization'), name='selection_once'),
+            model_name="selection",
+            constraint=models.UniqueConstraint(fields=("session_key", "organization"), name="selection_once"),
         ),
     ]
