@@ -1,7 +1,7 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from .views import audit, changes, connections, members, plans
+from .views import audit, changes, connections, members, plans, roles
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="members"), name="home"),
@@ -22,6 +22,9 @@ urlpatterns = [
     path("jobs/<uuid:job_id>/retry/", plans.retry, name="retry"),
     path("jobs/<uuid:job_id>/undo/", plans.undo, name="undo"),
     path("jobs/<uuid:job_id>/result/", plans.result, name="result"),
+    path("roles/", roles.roles, name="roles"),
+    path("roles/freshness/", roles.freshness, name="roles-freshness"),
+    path("roles/refresh/", roles.refresh, name="refresh-roles"),
     path("audit/", audit.log, name="audit"),
     path("audit/acknowledge/", audit.acknowledge, name="acknowledge"),
     path("audit/export/", audit.export, name="export-audit"),

@@ -343,7 +343,7 @@ def _rows(record: Organization, active: bool, expanded: bool, switches: Switches
     example, keep_id = switches.organization_rows_have_example_keys, switches.expanded_rows_keep_user_id
     variant = f"{expanded}{example}{keep_id}"
     # One list of permissions serves everybody with the role; encoding it per row would be most of the work.
-    permissions = {role.id: encode(role.permissions) for role in record.roles.values()}
+    permissions: dict[str, bytes] = {}
     for member in record.memberships.values():
         if member.active is active:
             row = member.encoded.get(variant)
@@ -353,7 +353,10 @@ def _rows(record: Organization, active: bool, expanded: bool, switches: Switches
                     body = {name: body[name] for name in body if name in ROW_EXAMPLE}
                 if expanded and not keep_id:
                     del body["user_id"]
-                row = b'%s, "permissions_granted": %s}' % (encode(body)[:-1], permissions[member.role.id])
+                role = member.role
+                if role.id not in permissions:
+                    permissions[role.id] = encode(role.permissions)
+                row = b'%s, "permissions_granted": %s}' % (encode(body)[:-1], permissions[role.id])
                 member.encoded[variant] = row
             yield row
 

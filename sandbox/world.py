@@ -136,6 +136,11 @@ class World:
             self.organizations[organization_id].roles[role.id] = role
             return role.id
 
+    def unlist_role(self, organization_id: str, role_id: str) -> None:
+        """The role is gone from the list of roles; people still carry its id."""
+        with self.lock:
+            del self.organizations[organization_id].roles[role_id]
+
     def add_group(self, organization_id: str, name: str, user_ids: list[str]) -> str:
         with self.lock:
             group = Group(self.ids.make("group"), name, organization_id, list(user_ids))

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.tasks import default_task_backend
 from django.test import Client
+from django.utils import timezone
 
-from memberships.models import Connection, Job
+from memberships.models import Connection, Job, Organization
 from memberships.providers import http
 from memberships.services import connections, jobs, roster
 from sandbox.rehearsal import ADMIN, HARBOR, NORTHWIND, ORDINARY, SECOND_ADMIN
@@ -118,3 +122,21 @@ def work() -> Callable[[], None]:
         raise AssertionError("a job does not come to an end")
 
     return work
+
+
+@pytest.fixture
+def queue() -> list:
+    """The tasks that wait for a worker."""
+    backend: Any = default_task_backend
+    backend.clear()
+    waiting: list = backend.results
+    return waiting
+
+
+@pytest.fixture
+def stale(connection: Connection) -> Organization:
+    """The admin's organization, with a mirror that is too old."""
+    organization = connection.organization
+    organization.roster_read_at = timezone.now() - timedelta(minutes=6)
+    organization.save(update_fields=["roster_read_at"])
+    return organization

@@ -61,3 +61,10 @@ def emails(world: World, organization_id: str, member_ids: Iterable[str] = ()) -
     wanted = set(member_ids)
     everyone = world.members(organization_id, active=None)
     return [m["email"] for m in everyone if not wanted or m["id"] in wanted]
+
+
+def run(queue: list) -> None:
+    """Be the worker for what was queued."""
+    for result in list(queue):
+        result.task.func(*result.args, **result.kwargs)
+    queue.clear()

@@ -65,6 +65,9 @@ EXPECTED: dict[str, tuple[Statuses, Statuses]] = {
     "retry": (NO, THEIRS_POSTED),
     "undo": (NO, THEIRS_POSTED),
     "result": (THEIRS, NO),
+    "roles": (GUARDED, NO),
+    "roles-freshness": (GUARDED, NO),
+    "refresh-roles": (NO, POSTED),
     "audit": (GUARDED, NO),
     "acknowledge": (NO, POSTED),
     "export-audit": (GUARDED, NO),
@@ -209,7 +212,7 @@ def test_a_fragment_that_may_not_be_shown_takes_the_whole_page_to_the_reason(mem
 
 
 def test_pages_of_signed_in_people_are_kept_by_nobody(admin, ids):
-    for name in ("members", "plan", "job", "audit", "connections", "member", "export-members"):
+    for name in ("members", "plan", "job", "roles", "audit", "connections", "member", "export-members"):
         assert "no-store" in admin.get(address(name, ids))["Cache-Control"]
 
 

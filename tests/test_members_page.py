@@ -5,11 +5,9 @@ from __future__ import annotations
 import csv
 import io
 from datetime import timedelta
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from django.tasks import default_task_backend
 from django.utils import timezone
 
 from memberships.models import MirroredMember, Organization, Plan, Selection
@@ -17,7 +15,7 @@ from memberships.services import roster, selection
 from sandbox.people import AWKWARD
 from sandbox.rehearsal import ADMIN
 from tests.pages import Page
-from tests.steps import changes, emails, people, tick
+from tests.steps import changes, emails, people, run, tick
 
 PAGE = 50
 EVERYONE = 60
@@ -232,23 +230,6 @@ def test_everyone_is_counted_by_status(admin, world, northwind):
 # Freshness
 
 
-@pytest.fixture
-def queue() -> list:
-    """The tasks that wait for a worker."""
-    backend: Any = default_task_backend
-    backend.clear()
-    waiting: list = backend.results
-    return waiting
-
-
-@pytest.fixture
-def stale(connection) -> Organization:
-    organization = connection.organization
-    organization.roster_read_at = timezone.now() - timedelta(minutes=6)
-    organization.save(update_fields=["roster_read_at"])
-    return organization
-
-
 def test_a_fresh_list_asks_nobody(admin, close, queue):
     assert "Roster as of" in members(admin).text
     assert (len(close.calls), len(queue)) == (0, 0)
@@ -269,13 +250,6 @@ def test_refresh_is_claimed_once_however_often_it_is_pressed(admin, second_admin
     second_admin.post("/members/refresh/")
     assert len(queue) == 1
     assert "Refresh" not in after.buttons()
-
-
-def run(queue: list) -> None:
-    """Be the worker for what was queued."""
-    for result in list(queue):
-        result.task.func(*result.args, **result.kwargs)
-    queue.clear()
 
 
 def test_a_refresh_brings_what_changed_in_close(admin, world, northwind, queue):

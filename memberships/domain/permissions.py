@@ -1,6 +1,6 @@
 """What a role may do, in words. The names are an open set: an unknown one is shown as it is."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from .people import Role
@@ -40,6 +40,28 @@ def label(permission: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Permission:
+    """The provider's name for it, and how it reads; the same where nobody has told us more."""
+
+    name: str
+    label: str
+
+    @property
+    def known(self) -> bool:
+        return self.name in _LABELS
+
+
+def named(name: str) -> Permission:
+    return Permission(name, label(name))
+
+
+def listed(names: Iterable[str]) -> tuple[Permission, ...]:
+    """Each once, in alphabetical order of what is read."""
+    found = [named(name) for name in set(names)]
+    return tuple(sorted(found, key=lambda p: (p.label.casefold(), p.name)))
+
+
+@dataclass(frozen=True, slots=True)
 class Difference:
     gained: tuple[str, ...]
     lost: tuple[str, ...]
@@ -59,3 +81,27 @@ def _labels(permissions: Iterable[str]) -> tuple[str, ...]:
 def summary(role: Role) -> tuple[str, ...]:
     """Everything a role may do, as labels in alphabetical order."""
     return _labels(role.permissions)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What two roles may do, each alone and both."""
+
+    only_first: tuple[Permission, ...]
+    only_second: tuple[Permission, ...]
+    both: tuple[Permission, ...]
+
+
+def compare(first: Role, second: Role) -> Comparison:
+    one, other = first.permissions, second.permissions
+    return Comparison(listed(one - other), listed(other - one), listed(one & other))
+
+
+def granted(roles: Iterable[Role]) -> frozenset[str]:
+    """Every permission that at least one of these roles grants: nobody publishes the whole set."""
+    return frozenset[str]().union(*(role.permissions for role in roles))
+
+
+def matrix(roles: Sequence[Role]) -> list[tuple[Permission, list[bool]]]:
+    """For each permission that any role grants: does each role grant it, in their order?"""
+    return [(p, [p.name in role.permissions for role in roles]) for p in listed(granted(roles))]

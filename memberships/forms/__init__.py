@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, time
 from typing import Any
 
@@ -12,9 +12,19 @@ from memberships.domain import addresses
 from memberships.domain.listing import SORTS, Query
 from memberships.domain.people import Role, Status
 
+from .roles import CompareForm, WhoCanForm
 from .values import MemberForm, ReasonForm, ValueForm, reason
 
-__all__ = ["AuditFilterForm", "FilterForm", "InviteForm", "MemberForm", "ReasonForm", "ValueForm"]
+__all__ = [
+    "AuditFilterForm",
+    "CompareForm",
+    "FilterForm",
+    "InviteForm",
+    "MemberForm",
+    "ReasonForm",
+    "ValueForm",
+    "WhoCanForm",
+]
 
 LONGEST_PASTE = 200_000
 MOST_INVITATIONS = 1000
@@ -37,9 +47,16 @@ class FilterForm(forms.Form):
         widget=forms.HiddenInput,
     )
 
-    def __init__(self, *args: Any, roles: Mapping[str, Role], **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, roles: Mapping[str, Role], lost_roles: Iterable[str] = (), **kwargs: Any
+    ) -> None:
+        """`lost_roles`: ids that people still carry although no role has them."""
         super().__init__(*args, **kwargs)
-        self.fields["role"].choices = [("", "All"), *((role.id, role.name) for role in roles.values())]  # type: ignore[attr-defined]
+        self.fields["role"].choices = [  # type: ignore[attr-defined]
+            ("", "All"),
+            *((role.id, role.name) for role in roles.values()),
+            *((role_id, role_id) for role_id in lost_roles),
+        ]
 
     def query(self) -> Query:
         self.is_valid()

@@ -220,11 +220,21 @@ def members(organization: Organization, query: Query, its_roles: dict[str, Role]
 
 
 @dataclass(frozen=True, slots=True)
+class Holders:
+    """How many people have one role. `managers`: of the active ones, those who can manage the organization."""
+
+    active: int = 0
+    inactive: int = 0
+    pending: int = 0
+    managers: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Glance:
-    """The organization in numbers: people by status, active people by role, and those who can manage it."""
+    """The organization in numbers: people by status and by role id, and those who can manage it."""
 
     by_status: dict[str, int]
-    by_role: dict[str, int]
+    by_role: dict[str, Holders]
     managers: int
 
     @property
@@ -240,14 +250,15 @@ def glance(organization: Organization) -> Glance:
         .order_by()
     )
     by_status = {status.value: 0 for status in Status}
-    by_role: Counter[str] = Counter()
-    managers = 0
+    held: dict[str, Counter[str]] = {}
     for status, role_id, can_manage, number in found:
         by_status[status] += number
-        if status == Status.ACTIVE:
-            by_role[role_id] += number
-            managers += number if can_manage else 0
-    return Glance(by_status, dict(by_role), managers)
+        its_role = held.setdefault(role_id, Counter())
+        its_role[status] += number
+        if status == Status.ACTIVE and can_manage:
+            its_role["managers"] += number
+    by_role = {role_id: Holders(**numbers) for role_id, numbers in held.items()}
+    return Glance(by_status, by_role, sum(holders.managers for holders in by_role.values()))
 
 
 def member(organization: Organization, member_id: str) -> MirroredMember | None:

@@ -19,6 +19,7 @@ from memberships.providers import FieldKind
 from memberships.providers.errors import ProviderError
 from memberships.services import audit, details, plans, roster, selection
 from memberships.services.connections import capabilities
+from memberships.services.roles import HeldRole, overview
 from memberships.services.wording import Words
 
 from .access import ManagerRequest, manager_required
@@ -50,9 +51,14 @@ def choose_value(request: ManagerRequest, field: str) -> HttpResponse:
         "form": form,
         "title": "Change role" if field == ROLE else f"Change {its_field.label.lower()}",
         "chosen": [(row, words.value(ROLE, row.role_id)) for row in chosen],
-        "roles": [(role, permissions.summary(role)) for role in roles.values()] if field == ROLE else [],
+        "roles": _blast_radius(request) if field == ROLE else [],
     }
     return render(request, "memberships/choose_value.html", context, status=_status(form))
+
+
+def _blast_radius(request: ManagerRequest) -> list[tuple[HeldRole, tuple[str, ...]]]:
+    """Each role with the people who have it now and what it lets them do."""
+    return [(held, permissions.summary(held.role)) for held in overview(request.organization).held]
 
 
 @manager_required

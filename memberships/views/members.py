@@ -19,8 +19,11 @@ from memberships.domain.people import ROLE, Role, Status, full_name
 from memberships.forms import FilterForm
 from memberships.services import outside, roster, selection, tables
 from memberships.services.connections import capabilities
+from memberships.services.roles import lost_ids
+from memberships.services.roster import Glance
 from memberships.services.wording import Words
 
+from . import mirror
 from .access import ManagerRequest, manager_required
 
 PAGE = 50
@@ -42,7 +45,7 @@ _SHOWN = (
 @vary_on_headers("HX-Request")
 @manager_required
 def members(request: ManagerRequest) -> HttpResponse:
-    _refresh_if_stale(request)
+    mirror.refresh_if_stale(request)
     context = _list(request, request.GET)
     return render(
         request, "memberships/members.html#list" if request.htmx else "memberships/members.html", context
@@ -52,23 +55,13 @@ def members(request: ManagerRequest) -> HttpResponse:
 @require_GET
 @manager_required
 def freshness(request: ManagerRequest) -> HttpResponse:
-    """The freshness line while a refresh runs; tells the list to reload once it is over."""
-    fresh = roster.freshness(request.organization)
-    response = render(
-        request, "memberships/members.html#fresh", {"fresh": fresh, "organization": request.organization}
-    )
-    if not fresh.refreshing:
-        response["HX-Trigger"] = "roster-refreshed"
-        if request.GET.get("first"):
-            response["HX-Refresh"] = "true"
-    return response
+    return mirror.line(request, poll="freshness", refresh="refresh")
 
 
 @require_POST
 @manager_required
 def refresh(request: ManagerRequest) -> HttpResponse:
-    if roster.claim_refresh(request.organization):
-        roster.refresh_roster.enqueue(request.connection.pk)
+    mirror.refresh(request)
     return redirect(_list_url(request.GET))
 
 
@@ -104,7 +97,8 @@ def select(request: ManagerRequest) -> HttpResponse:
 def export(request: ManagerRequest) -> StreamingHttpResponse:
     """The filtered list as CSV, in the order shown."""
     roles = roster.roles(request.organization)
-    rows = roster.members(request.organization, FilterForm(request.GET, roles=roles).query(), roles)
+    query = _filter(request.GET, roles, roster.glance(request.organization)).query()
+    rows = roster.members(request.organization, query, roles)
     words = Words(capabilities(request.organization), roles)
     return tables.download("members", tables.members(rows, words))
 
@@ -114,9 +108,9 @@ def export(request: ManagerRequest) -> StreamingHttpResponse:
 
 def _list(request: ManagerRequest, params: QueryDict) -> dict[str, Any]:
     roles = roster.roles(request.organization)
-    form = FilterForm(params, roles=roles)
-    query = form.query()
     glance = roster.glance(request.organization)
+    form = _filter(params, roles, glance)
+    query = form.query()
     matching = roster.members(request.organization, query, roles)
     pages = Paginator(matching.values(*_SHOWN), PAGE)
     if not (query.q or query.role or query.managers):
@@ -131,7 +125,7 @@ def _list(request: ManagerRequest, params: QueryDict) -> dict[str, Any]:
     kept = {name: value for name, value in _kept(params).items() if name != "page"}
     return {
         # The filter's widgets are in the template: rendering them as a form costs a tenth of the page.
-        "roles": roles.values(),
+        "role_choices": list(form.fields["role"].choices),  # type: ignore[attr-defined]
         "statuses": list(Status),
         "query": query,
         "chips": _chips(form, query, kept, roles),
@@ -140,7 +134,11 @@ def _list(request: ManagerRequest, params: QueryDict) -> dict[str, Any]:
         "rows": rows,
         "total": total,
         "glance": glance,
-        "by_role": [(roles[pk].name if pk in roles else pk, pk, n) for pk, n in glance.by_role.items()],
+        "by_role": [
+            (words.value(ROLE, pk), pk, holders.active)
+            for pk, holders in glance.by_role.items()
+            if pk and holders.active
+        ],
         "outside": outside.unseen(request.connection),
         "grants": list(outside.grants(request.organization)),
         "more_fields": [f for f in capabilities(request.organization).fields if f.bulk][2:],
@@ -183,7 +181,7 @@ def _chips(
     """The applied filters, each with the address of the list without it."""
     shown = {
         "q": query.q,
-        "role": roles[query.role].name if query.role in roles else "",
+        "role": roles[query.role].name if query.role in roles else query.role,
         "status": query.status.title(),
         "power": "yes" if query.managers else "",
     }
@@ -211,7 +209,12 @@ def _sort_columns(query: Query, kept: dict[str, str]) -> dict[str, dict[str, str
 
 
 def _query(request: ManagerRequest, params: QueryDict) -> Query:
-    return FilterForm(params, roles=roster.roles(request.organization)).query()
+    glance = roster.glance(request.organization)
+    return _filter(params, roster.roles(request.organization), glance).query()
+
+
+def _filter(params: QueryDict, roles: Mapping[str, Role], glance: Glance) -> FilterForm:
+    return FilterForm(params, roles=roles, lost_roles=lost_ids(roles, filter(None, glance.by_role)))
 
 
 def _kept(params: QueryDict) -> dict[str, str]:
@@ -230,16 +233,3 @@ def _list_url(params: QueryDict, page: str | None = None) -> str:
 def _number(text: str) -> int:
     digits = text.replace(",", "")
     return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 10 else 0
-
-
-def _refresh_if_stale(request: ManagerRequest) -> None:
-    """A stale mirror is refreshed behind the page, but not again right after that failed."""
-    fresh = roster.freshness(request.organization)
-    if (
-        fresh.stale
-        and not (fresh.refreshing or fresh.failed_lately)
-        and not request.htmx
-        and roster.claim_refresh(request.organization)
-    ):
-        roster.refresh_roster.enqueue(request.connection.pk)
-        request.organization.refresh_from_db(fields=["refresh_until"])
