@@ -51,6 +51,7 @@ class Migration(migrations.Migration):
                 ("remote_id", models.CharField(max_length=100)),
                 ("name", models.CharField(blank=True, max_length=200)),
                 ("roster_read_at", models.DateTimeField(null=True)),
+                ("first_read_at", models.DateTimeField(null=True)),
                 ("refresh_until", models.DateTimeField(null=True)),
                 ("refresh_error", models.CharField(blank=True, max_length=300)),
                 ("writer_token", models.CharField(blank=True, max_length=40)),

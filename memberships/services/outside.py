@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import Max, Q, QuerySet
 from django.utils import timezone
 
+from memberships.domain.history import STATUS
 from memberships.domain.people import ROLE, Member, Roster, Value
 from memberships.domain.plan import Action, Edit
 from memberships.models import AuditEntry, Cause, Connection, MirroredRole, Organization, Outcome, PlanRow
@@ -25,8 +26,6 @@ from .wording import Words
 # A request whose answer was lost may still take effect for a while; one that was answered shows in the next read.
 _LATE = timedelta(days=1)
 _SLACK = timedelta(minutes=2)
-
-STATUS = "status"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +59,8 @@ def _changes(then: Member, now: Member, gained: bool) -> Iterable[Difference]:
     if then.active != now.active:
         event = "member.reactivated" if now.active else "member.deactivated"
         yield Difference(now, event, STATUS, then.status.value, now.status.value, gained)
+    elif then.status != now.status:
+        yield Difference(now, "member.status.set", STATUS, then.status.value, now.status.value)
     for name in (ROLE, *then.settings.keys() & now.settings.keys()):
         if then.value(name) != now.value(name):
             power = gained and name == ROLE and then.active == now.active
@@ -80,25 +81,33 @@ def notice(organization: Organization, since: datetime, before: Mapping[str, Mem
     ours = _sent(organization, since, [difference.member for difference in found])
     roles = {row.remote_id: row.role() for row in MirroredRole.objects.filter(organization=organization)}
     words = Words(capabilities(organization), roles)
-    entries = [
-        _entry(difference, words, since)
-        for difference in found
-        if (difference.field, difference.after) not in ours[difference.member.id]
-        and (difference.field, difference.after) not in ours[difference.member.email]
-    ]
+    entries = []
+    for difference in found:
+        key = (difference.field, difference.after)
+        row = ours[difference.member.id].get(key) or ours[difference.member.email].get(key)
+        if row is None:
+            entries.append(_entry(difference, words, since))
+        elif row.cause == Cause.LOST:
+            # Given up as not made, and made after all: ours, but no job will write it down any more.
+            entries.append(audit.made_late(_entry(difference, words, since), row.plan))
     audit.record(organization, entries)
 
 
 def _sent(
     organization: Organization, since: datetime, people: list[Member]
-) -> defaultdict[str, set[tuple[str, Value]]]:
-    """By membership id and address: the values plans of ours may have brought about since the last read."""
+) -> defaultdict[str, dict[tuple[str, Value], PlanRow]]:
+    """By membership id and address: what rows of ours may have brought about since the last read."""
     now = timezone.now()
     open_still = Q(outcome=Outcome.UNKNOWN) | Q(cause=Cause.LOST)
-    recent = Q(sent_at__gte=since - _SLACK) | (open_still & Q(sent_at__gte=now - _LATE))
+    # What had shown before the last read began was in that read already.
+    shown = Q(outcome=Outcome.DONE, settled_at__lt=since)
+    recent = (Q(sent_at__gte=since - _SLACK) & ~shown) | (open_still & Q(sent_at__gte=now - _LATE))
     concerned = Q(member_id__in=[m.id for m in people]) | Q(email__in=[m.email for m in people if m.email])
-    found: defaultdict[str, set[tuple[str, Value]]] = defaultdict(set)
-    for stored in PlanRow.objects.filter(recent, concerned, plan__organization=organization):
+    found: defaultdict[str, dict[tuple[str, Value], PlanRow]] = defaultdict(dict)
+    rows = PlanRow.objects.filter(recent, concerned, plan__organization=organization)
+    # Given up comes first, so that a row somebody still works on takes its place.
+    rows = rows.select_related("plan__job__connection")
+    for stored in sorted(rows, key=lambda row: row.cause != Cause.LOST):
         row = stored.row()
         values: set[tuple[str, Value]] = {(field, value) for field, value in row.wanted.items()}
         if row.via:
@@ -107,7 +116,7 @@ def _sent(
             values.add((STATUS, "inactive" if row.action is Action.DEACTIVATE else "active"))
         for key in (row.member_id, row.email):
             if key:
-                found[key] |= values
+                found[key] |= dict.fromkeys(values, stored)
     return found
 
 
@@ -129,6 +138,9 @@ def _entry(difference: Difference, words: Words, since: datetime) -> AuditEntry:
     _, entry.before_text, entry.after_text = words.edit(
         Edit(difference.field, difference.before, difference.after)
     )
+    if difference.event == "member.gone":
+        # Nowhere else is kept what they had.
+        entry.before = {ROLE: member.role_id, STATUS: member.status.value, **member.settings}
     return entry
 
 
