@@ -137,7 +137,11 @@ def _list(request: ManagerRequest, params: QueryDict) -> dict[str, Any]:
         "rows": rows,
         "total": total,
         "glance": glance,
-        "by_role": [(roles[pk].name if pk in roles else pk, pk, n) for pk, n in glance.by_role.items()],
+        # A role nobody knows can't be asked for: its people are counted, but there is no list to lead to.
+        "by_role": [
+            (roles[pk].name, pk, n) if pk in roles else (pk or "No role", "", n)
+            for pk, n in glance.by_role.items()
+        ],
         "outside": outside.unseen(request.connection),
         "grants": list(outside.grants(request.organization)),
         "more_fields": [f for f in capabilities(request.organization).fields if f.bulk][2:],
