@@ -160,7 +160,6 @@ def test_leaving_coming_back_and_what_others_did(
     tick(page, [small.second])
     bulk(page).get_by_text("More", exact=True).click()
     expect(bulk(page).get_by_role("button", name="Email open tracking")).to_be_visible()
-    spotless("bulk menu open")
     bulk(page).get_by_role("button", name="Voicemail drop URL").click()
     page.get_by_role("textbox", name="Voicemail drop URL").fill("http://voice.example")
     page.get_by_role("button", name="Review").click()
