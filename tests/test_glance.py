@@ -49,8 +49,8 @@ def test_every_number_leads_to_a_list_with_exactly_that_many_people(admin, world
 
 
 def test_a_role_nobody_knows_is_counted_and_leads_nowhere(admin, connection):
-    pk = MirroredMember.objects.filter(status="active", can_manage=False).first().pk
-    MirroredMember.objects.filter(pk=pk).update(role_id="role_from_tomorrow")
+    somebody = MirroredMember.objects.filter(status="active", can_manage=False)[:1].get()
+    MirroredMember.objects.filter(pk=somebody.pk).update(role_id="role_from_tomorrow")
     assert glance(Page.visit(admin, "/members/"))["role_from_tomorrow"] == (1, "")
 
 
