@@ -1,7 +1,7 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from .views import audit, changes, connections, members, plans, roles
+from .views import audit, changes, connections, history, members, plans, roles
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="members"), name="home"),
@@ -14,6 +14,8 @@ urlpatterns = [
     path("members/reactivate/", changes.leave_or_return, {"action": "reactivate"}, name="reactivate"),
     path("members/invite/", changes.invite, name="invite"),
     path("members/export/", members.export, name="export-members"),
+    path("members/as-of/", history.as_of, name="as-of"),
+    path("members/as-of/export/", history.export, name="export-as-of"),
     path("members/<str:member_id>/", changes.member, name="member"),
     path("plans/<uuid:plan_id>/", plans.plan, name="plan"),
     path("plans/<uuid:plan_id>/apply/", plans.apply, name="apply"),

@@ -55,6 +55,18 @@ document.addEventListener("click", (event) => {
   lastTicked = tick;
 });
 
+// A menu closes as people expect: with Escape, which goes back to its name, and when something else is pressed.
+
+document.addEventListener("keydown", (event) => {
+  const menu = event.key === "Escape" && event.target.closest?.("details.menu[open]");
+  if (!menu) return;
+  menu.open = false;
+  menu.querySelector("summary").focus();
+});
+document.addEventListener("click", (event) => {
+  for (const menu of document.querySelectorAll("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
+});
+
 document.addEventListener("change", (event) => {
   const control = event.target;
   if (control.closest("form[data-submits-itself]")) {

@@ -135,7 +135,7 @@ def reactivations(members: Iterable[Member], roles: Mapping[str, Role]) -> list[
     rows: dict[str, Row] = {}
     for member in members:
         role = roles.get(member.role_id)
-        edits = (Edit(ROLE, None, member.role_id),)
+        edits = (Edit(ROLE, member.role_id, member.role_id),)
         row = Row(
             Action.REACTIVATE, Verdict.WILL, member.id, member.email, member.name, edits, kept=member.settings
         )
@@ -171,7 +171,7 @@ def at_step(row: Row, step: int) -> Row:
     if not row.via:
         return row
     if step == 0:
-        return replace(row, edits=(Edit(ROLE, None, row.via),))
+        return replace(row, edits=(Edit(ROLE, row.edits[0].before, row.via),))
     return replace(row, action=Action.CHANGE, edits=(Edit(ROLE, row.via, row.wanted[ROLE]),))
 
 

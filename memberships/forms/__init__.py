@@ -7,6 +7,7 @@ from datetime import UTC, datetime, time
 from typing import Any
 
 from django import forms
+from django.utils import timezone
 
 from memberships.domain import addresses
 from memberships.domain.listing import SORTS, Query
@@ -16,6 +17,7 @@ from .roles import CompareForm, WhoCanForm
 from .values import MemberForm, ReasonForm, ValueForm, reason
 
 __all__ = [
+    "AsOfForm",
     "AuditFilterForm",
     "CompareForm",
     "FilterForm",
@@ -105,6 +107,35 @@ class InviteForm(forms.Form):
                 f"These are {len(found):,} entries. Invite {MOST_INVITATIONS:,} at most at a time."
             )
         return text
+
+
+class AsOfForm(forms.Form):
+    """A moment of the past, in UTC. `since`: from when on there is something to tell."""
+
+    at = forms.DateTimeField(
+        label="As of",
+        help_text="A date and a time in UTC.",
+        error_messages={
+            "required": "Give a date and a time, such as 2026-11-01 10:00.",
+            "invalid": "Give a date and a time, such as 2026-11-01 10:00.",
+        },
+        widget=forms.DateTimeInput({"type": "datetime-local", "autocomplete": "off"}),
+    )
+
+    def __init__(self, *args: Any, since: datetime, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.since = since
+
+    def clean_at(self) -> datetime:
+        at: datetime = self.cleaned_data["at"]
+        # Minutes are typed: the one in which the first read fell belongs to what is known.
+        if at < self.since.replace(second=0, microsecond=0):
+            raise forms.ValidationError(
+                f"Nothing is known of that time: history begins at {self.since:%Y-%m-%d %H:%M} UTC."
+            )
+        if at > timezone.now():
+            raise forms.ValidationError("That is still to come: give a moment of the past.")
+        return max(at, self.since)
 
 
 class AuditFilterForm(forms.Form):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from django import forms
 from django.core.validators import URLValidator
@@ -71,7 +72,7 @@ class MemberForm(forms.Form):
                 choices = [(held, held if unread else f"{held} (unknown)"), *choices]
             may_clear = field.kind is FieldKind.NUMBER
             empty = "None" if may_clear else "" if held else "–"
-            self.fields[field.name] = _input(field, choices, empty=empty, required=False)
+            self.fields[field.name] = _input(field, choices, empty=empty, required=False, held=held)
         self.fields["reason"] = reason()
 
     def wanted(self) -> dict[str, Value]:
@@ -96,10 +97,24 @@ def _choices(field: Field, roles: Mapping[str, Role], numbers: Choices) -> Choic
             return field.choices
 
 
-def _input(field: Field, choices: Choices, *, empty: str, required: bool = True) -> forms.Field:
+class _Address(forms.URLField):
+    """An https address. What the person has already is nobody's wish, so it may be anything."""
+
+    def __init__(self, *, held: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.held = held
+
+    def clean(self, value: Any) -> Any:
+        return self.held if self.held and value == self.held else super().clean(value)
+
+
+def _input(
+    field: Field, choices: Choices, *, empty: str, required: bool = True, held: str = ""
+) -> forms.Field:
     """The input for a field. `empty` is how no choice reads; without it there is no such option."""
     if field.kind is FieldKind.URL:
-        return forms.URLField(
+        return _Address(
+            held=held,
             label=field.label,
             required=False,
             max_length=1000,

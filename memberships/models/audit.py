@@ -19,6 +19,7 @@ EVENTS = {
     "member.reactivated": "Reactivation",
     "member.deactivated": "Deactivation",
     "member.can_manage.set": "Can manage",
+    "member.status.set": "Status",
     "member.joined": "Joined",
     "member.gone": "No longer listed",
     "outside.acknowledged": "Changes outside acknowledged",
@@ -51,7 +52,7 @@ class AuditEntry(models.Model):
     member_name = models.TextField(blank=True)
     member_email = models.CharField(max_length=254, blank=True)
     field = models.CharField(max_length=40, blank=True)
-    # The provider's values, and how they read at the time.
+    # The provider's values, and how they read at the time. Of somebody who is gone: all values there were, by name.
     before = models.JSONField(null=True)
     after = models.JSONField(null=True)
     before_text = models.CharField(max_length=300, blank=True)

@@ -147,6 +147,14 @@ def outcomes(job: Job, row: Row, outcome: str, error: str, words: Words) -> list
     return entries
 
 
+def made_late(entry: AuditEntry, plan: Plan) -> AuditEntry:
+    """What a read found turns out to be done by this plan, whose job had given it up."""
+    connection = plan.job.connection
+    entry.actor_id, entry.actor_name = connection.user_id, connection.name or connection.email
+    entry.channel, entry.reason, entry.plan_id = plan.channel, plan.reason, plan.pk
+    return entry
+
+
 def acknowledged(connection: Connection) -> AuditEntry:
     return _by(connection, "outside.acknowledged")
 

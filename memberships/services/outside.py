@@ -9,14 +9,26 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from memberships.domain.history import STATUS
 from memberships.domain.people import ROLE, Member, Roster, Value
 from memberships.domain.plan import Action, Edit
-from memberships.models import AuditEntry, Cause, Connection, MirroredRole, Organization, Outcome, PlanRow
+from memberships.models import (
+    AuditEntry,
+    Cause,
+    Connection,
+    MirroredRole,
+    Organization,
+    Outcome,
+    Plan,
+    PlanRow,
+)
 
 from . import audit
 from .connections import capabilities
@@ -25,8 +37,6 @@ from .wording import Words
 # A request whose answer was lost may still take effect for a while; one that was answered shows in the next read.
 _LATE = timedelta(days=1)
 _SLACK = timedelta(minutes=2)
-
-STATUS = "status"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +70,8 @@ def _changes(then: Member, now: Member, gained: bool) -> Iterable[Difference]:
     if then.active != now.active:
         event = "member.reactivated" if now.active else "member.deactivated"
         yield Difference(now, event, STATUS, then.status.value, now.status.value, gained)
+    elif then.status != now.status:
+        yield Difference(now, "member.status.set", STATUS, then.status.value, now.status.value)
     for name in (ROLE, *then.settings.keys() & now.settings.keys()):
         if then.value(name) != now.value(name):
             power = gained and name == ROLE and then.active == now.active
@@ -80,28 +92,44 @@ def notice(organization: Organization, since: datetime, before: Mapping[str, Mem
     ours = _sent(organization, since)
     roles = {row.remote_id: row.role() for row in MirroredRole.objects.filter(organization=organization)}
     words = Words(capabilities(organization), roles)
-    entries = [
-        _entry(difference, words, since)
-        for difference in found
-        if (difference.field, difference.after) not in ours[difference.member.id]
-        and (difference.field, difference.after) not in ours[difference.member.email]
-    ]
+    entries = []
+    for difference in found:
+        key = (difference.field, difference.after)
+        sent = ours[difference.member.id].get(key) or ours[difference.member.email].get(key)
+        if sent is None:
+            entries.append(_entry(difference, words, since))
+        elif sent.cause == Cause.LOST:
+            # Given up as not made, and made after all: ours, but no job will write it down any more.
+            plan = Plan.objects.select_related("job__connection").get(pk=sent.plan_id)
+            entries.append(audit.made_late(_entry(difference, words, since), plan))
     audit.record(organization, entries)
-    if entries:
-        Organization.objects.filter(pk=organization.pk).update(outside_number=entries[-1].number)
-    if powerful := [entry.number for entry in entries if entry.gained_power]:
+    noticed = [entry for entry in entries if entry.channel == audit.CHANNEL_OUTSIDE]
+    if noticed:
+        Organization.objects.filter(pk=organization.pk).update(outside_number=noticed[-1].number)
+    if powerful := [entry.number for entry in noticed if entry.gained_power]:
         Organization.objects.filter(pk=organization.pk).update(outside_power_number=powerful[-1])
 
 
-def _sent(organization: Organization, since: datetime) -> defaultdict[str, set[tuple[str, Value]]]:
+class _Sent(NamedTuple):
+    """A row of ours that may have brought a value about."""
+
+    cause: str
+    plan_id: UUID
+
+
+def _sent(organization: Organization, since: datetime) -> defaultdict[str, dict[tuple[str, Value], _Sent]]:
     """By membership id and address: the values plans of ours may have brought about since the last read."""
     now = timezone.now()
     open_still = Q(outcome=Outcome.UNKNOWN) | Q(cause=Cause.LOST)
-    recent = Q(sent_at__gte=since - _SLACK) | (open_still & Q(sent_at__gte=now - _LATE))
+    # What had shown before the last read began was in that read already.
+    shown = Q(outcome=Outcome.DONE, settled_at__lt=since)
+    recent = (Q(sent_at__gte=since - _SLACK) & ~shown) | (open_still & Q(sent_at__gte=now - _LATE))
     sent = PlanRow.objects.filter(recent, plan__organization=organization)
-    found: defaultdict[str, set[tuple[str, Value]]] = defaultdict(set)
-    for member_id, email, action, edits, via in sent.values_list(
-        "member_id", "email", "action", "edits", "via"
+    columns = sent.values_list("member_id", "email", "action", "edits", "via", "cause", "plan_id")
+    found: defaultdict[str, dict[tuple[str, Value], _Sent]] = defaultdict(dict)
+    # Given up comes first, so that a row somebody still works on takes its place.
+    for member_id, email, action, edits, via, cause, plan_id in sorted(
+        columns, key=lambda c: c[5] != Cause.LOST
     ):
         values: set[tuple[str, Value]] = {(field, after) for field, _, after in edits}
         if via:
@@ -109,7 +137,7 @@ def _sent(organization: Organization, since: datetime) -> defaultdict[str, set[t
         if action != Action.CHANGE:
             values.add((STATUS, "inactive" if action == Action.DEACTIVATE else "active"))
         for key in filter(None, (member_id, email)):
-            found[key] |= values
+            found[key] |= dict.fromkeys(values, _Sent(cause, plan_id))
     return found
 
 
@@ -131,6 +159,9 @@ def _entry(difference: Difference, words: Words, since: datetime) -> AuditEntry:
     _, entry.before_text, entry.after_text = words.edit(
         Edit(difference.field, difference.before, difference.after)
     )
+    if difference.event == "member.gone":
+        # Nowhere else is kept what they had.
+        entry.before = {ROLE: member.role_id, STATUS: member.status.value, **member.settings}
     return entry
 
 

@@ -10,11 +10,13 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Case, Count, F, IntegerField, Q, QuerySet, Value, When
+from django.db.models.functions import Coalesce
 from django.tasks import task
 from django.utils import timezone
 
 from memberships.domain.listing import Query
-from memberships.domain.people import Member, Role, Roster, Status, searchable
+from memberships.domain.people import ROLE, Member, Role, Roster, Status, searchable
+from memberships.domain.plan import Action, Row
 from memberships.models import Connection, MirroredMember, MirroredRole, Organization
 from memberships.providers.errors import ProviderError
 
@@ -66,6 +68,7 @@ def keep(organization: Organization, roster: Roster) -> bool:
         newer = Q(roster_read_at__isnull=True) | Q(roster_read_at__lt=roster.read_at)
         if not Organization.objects.filter(newer, pk=organization.pk).update(
             roster_read_at=roster.read_at,
+            first_read_at=Coalesce("first_read_at", Value(roster.read_at)),
             name=roster.organization_name or organization.name,
             refresh_until=None,
             refresh_error="",
@@ -129,12 +132,18 @@ def keep_roles(organization: Organization, roles: Sequence[Role]) -> None:
         ).delete()
 
 
-def keep_member(organization: Organization, member: Member) -> None:
-    """Show in the mirror what an answer said about one member; it may know less than a read of everyone."""
+def keep_member(organization: Organization, member: Member, request: Row) -> None:
+    """Show in the mirror what an answer said about one member, as far as it was asked for.
+
+    Whatever else it shows was changed by somebody else, which the next read has to notice.
+    """
     row = MirroredMember.objects.filter(organization=organization, remote_id=member.id).first()
     if row:
-        row.role_id, row.status, row.can_manage = member.role_id, member.status.value, member.can_manage
-        row.settings = {**row.settings, **member.settings}
+        if ROLE in request.wanted:
+            row.role_id, row.can_manage = member.role_id, member.can_manage
+        if request.action is not Action.CHANGE:
+            row.status = member.status.value
+        row.settings |= {name: value for name, value in member.settings.items() if name in request.wanted}
         row.save(update_fields=["role_id", "status", "can_manage", "settings"])
 
 

@@ -248,7 +248,7 @@ class Run:
             settings={**known.settings, **answer.settings},
         )
         self.now.roster.members[answer.id] = shown  # type: ignore[index]
-        roster.keep_member(self.organization, shown)
+        roster.keep_member(self.organization, shown, row)
         self.arrived({keys[0]: shown})
 
     def arrived(self, shown: Mapping[int, Member | None]) -> None:
@@ -266,7 +266,8 @@ class Run:
         """The second step of coming back, written down together with the first."""
         self.queue = None
         held = self.words.value(ROLE, member.role_id)
-        back = replace(self.rows[pk], edits=(Edit(ROLE, None, member.role_id),))
+        had = self.rows[pk].edits[0].before
+        back = replace(self.rows[pk], edits=(Edit(ROLE, had, member.role_id),))
         with transaction.atomic():
             self.put(
                 [pk],

@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
 from django.utils import timezone
 
+from memberships.domain.history import Person
 from memberships.models import AuditEntry, MirroredMember, PlanRow
 
 from .wording import Words
@@ -53,6 +54,14 @@ def members(rows: QuerySet[MirroredMember], words: Words) -> Iterator[list[objec
         member = row.member()
         values = [words.value(field.name, member.value(field.name)) for field in fields]
         yield [row.remote_id, row.name, row.email, row.status, *values, "yes" if row.can_manage else "no"]
+
+
+def as_of(people: Iterable[Person], words: Words, at: datetime) -> Iterator[list[object]]:
+    fields = words.capabilities.fields
+    yield ["as of (UTC)", "id", "name", "email", "status", *(field.label for field in fields)]
+    for person in people:
+        values = [words.value(field.name, person.value(field.name)) for field in fields]
+        yield [f"{at:%Y-%m-%d %H:%M:%S}", person.id, person.name, person.email, person.status, *values]
 
 
 def outcomes(rows: QuerySet[PlanRow], words: Words) -> Iterator[list[object]]:

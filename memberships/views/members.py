@@ -135,9 +135,9 @@ def _list(request: ManagerRequest, params: QueryDict) -> dict[str, Any]:
         "total": total,
         "glance": glance,
         "by_role": [
-            (words.value(ROLE, pk), pk, holders.active)
+            (words.value(ROLE, pk) if pk else "No role", pk, holders.active)
             for pk, holders in glance.by_role.items()
-            if pk and holders.active
+            if holders.active
         ],
         "outside": outside.unseen(request.connection),
         "grants": list(outside.grants(request.organization)),

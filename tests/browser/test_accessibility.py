@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -144,6 +145,58 @@ def test_invitations_and_what_blocks_a_plan(page: Page, small: Company, stack: S
     page.get_by_role("button", name="Review").click()
     expect(page.get_by_role("heading", name="Nothing to do")).to_be_visible()
     spotless("nothing to do")
+
+
+def test_leaving_coming_back_and_what_others_did(
+    page: Page, small: Company, stack: Stack, spotless: Spotless
+):
+    signed_in(page, small)
+    someone, other = small.people(role_id="user", active=True)[-2:]
+    stack.world.set_role(someone["id"], "admin")
+    stack.world.set_role(other["id"], "superuser")
+    page.get_by_role("button", name="Refresh").click()
+    expect(page.get_by_role("button", name="Acknowledge")).to_be_visible(timeout=15_000)
+    spotless("power given outside")
+    tick(page, [small.second])
+    bulk(page).get_by_text("More", exact=True).click()
+    expect(bulk(page).get_by_role("button", name="Email open tracking")).to_be_visible()
+    bulk(page).get_by_role("button", name="Voicemail drop URL").click()
+    page.get_by_role("textbox", name="Voicemail drop URL").fill("http://voice.example")
+    page.get_by_role("button", name="Review").click()
+    expect(page.get_by_role("heading", name="There is a problem")).to_be_visible()
+    spotless("voicemail with a problem")
+    page.goto("/members/deactivate/")
+    spotless("deactivate")
+    page.get_by_role("button", name="Review").click()
+    expect(page.get_by_role("heading", name="Review", exact=True)).to_be_visible()
+    spotless("review of leaving")
+    apply(page)
+    wait_for_receipt(page)
+    spotless("receipt of leaving")
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_role("textbox", name="Type 1 to confirm")).to_be_visible()
+    spotless("review of coming back")
+    page.get_by_role("textbox", name="Type 1 to confirm").fill("1")
+    apply(page)
+    wait_for_receipt(page)
+    spotless("receipt of coming back")
+    page.goto(f"/members/{someone['id']}/?numbers=1")
+    page.get_by_text("More", exact=True).click()
+    spotless("member with an outside change, numbers and more")
+    page.goto("/audit/?channel=outside")
+    spotless("outside changes")
+    page.goto("/members/as-of/")
+    spotless("as of, nothing asked yet")
+    page.get_by_label("As of").fill("2001-01-01T10:00")
+    page.get_by_role("button", name="Show").click()
+    expect(page.get_by_text("Nothing is known of that time")).to_be_visible()
+    spotless("as of, too early")
+    entry = datetime.now(UTC)
+    page.goto(f"/members/as-of/?at={entry:%Y-%m-%dT%H:%M:%S}")
+    expect(page.get_by_role("table")).to_be_visible()
+    spotless("as of, now")
+    page.goto(f"/members/as-of/?at={entry:%Y-%m-%dT%H:%M}")
+    spotless("as of, in the minute of the first read")
 
 
 def test_doors_and_connections(page: Page, small: Company, stack: Stack, spotless: Spotless):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -18,6 +19,7 @@ from tests.browser.steps import (
     row_boxes,
     sign_in,
     signed_in,
+    tick,
     wait_for_receipt,
 )
 
@@ -191,3 +193,69 @@ def test_times_are_the_readers_own_and_utc_is_a_glance_away(page: Page, company:
     expect(time).to_contain_text("GMT+5:30")
     expect(time).to_have_attribute("title", re.compile(r"^\d\d:\d\d UTC$"))
     expect(page.get_by_text("Times are those of Asia/")).to_be_visible()
+
+
+def test_three_people_leave_and_come_back_with_their_roles(page: Page, company: Company):
+    leavers = [
+        *(person["email"] for person in company.people(role_id="user", active=True)[-2:]),
+        company.people(role_id="superuser", active=True)[0]["email"],
+    ]
+    before = company.roles()
+    signed_in(page, company)
+    for number, email in enumerate(leavers, 1):
+        page.goto(f"/members/?q={email}")
+        row_boxes(page).check()
+        expect(bulk(page).get_by_text(f"{number} selected", exact=True)).to_be_visible()
+    bulk(page).get_by_role("button", name="Deactivate").click()
+    expect(page.get_by_role("heading", name="Deactivate")).to_be_visible()
+    expect(page.get_by_text("the seat is paid until", exact=False).first).to_be_visible()
+    page.get_by_role("button", name="Review").click()
+    expect(page.get_by_role("table", name="Will change").get_by_role("row")).to_have_count(4)
+    page.get_by_role("button", name="Apply to 3 members").click()
+    wait_for_receipt(page)
+    expect(outcome(page, "3 done")).to_be_visible()
+    assert {person["email"] for person in company.people(active=False)} >= set(leavers)
+
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_role("heading", name="Review", exact=True)).to_be_visible()
+    apply(page)
+    wait_for_receipt(page)
+    expect(outcome(page, "3 done")).to_be_visible()
+    assert {person["email"] for person in company.people(active=True)} >= set(leavers)
+    assert company.roles() == before
+
+
+def test_an_admin_comes_back_in_two_steps_with_the_number_typed(page: Page, company: Company):
+    company.world.deactivate(company.membership_id(company.second))
+    signed_in(page, company)
+    page.goto("/members/?status=inactive")
+    tick(page, [company.second])
+    bulk(page).get_by_role("button", name="Reactivate").click()
+    page.get_by_role("button", name="Review").click()
+    expect(page.get_by_text("Comes back as Super User first, then becomes Admin.")).to_be_visible()
+    button = page.get_by_role("button", name="Apply to 1 member")
+    button.click()
+    expect(page.get_by_role("alert").get_by_text("Type 1 to confirm.")).to_be_visible()
+    assert not company.people(email=company.second)[0]["active"], "nothing is sent without the number"
+    page.get_by_role("textbox", name="Type 1 to confirm").fill("1")
+    button.click()
+    wait_for_receipt(page)
+    expect(outcome(page, "1 done")).to_be_visible()
+    (second,) = company.people(email=company.second)
+    assert (second["active"], second["role_id"]) == (True, "admin")
+
+
+def test_the_roster_as_it_was_is_found_from_the_list(page: Page, company: Company):
+    signed_in(page, company)
+    page.get_by_role("link", name="Earlier").click()
+    expect(page.get_by_role("heading", name="Roster as of a date")).to_be_visible()
+    moment = datetime.now(UTC)
+    page.get_by_label("As of").fill(f"{moment:%Y-%m-%dT%H:%M}")
+    page.get_by_role("button", name="Show").click()
+    expect(page.get_by_role("table").get_by_role("row")).to_have_count(51)
+    page.get_by_role("link", name="Next").click()
+    expect(page.get_by_label("As of")).to_have_value(f"{moment:%Y-%m-%dT%H:%M}")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Export CSV").click()
+    saved = download.value.path().read_text()
+    assert all(email in saved for email in company.roles())

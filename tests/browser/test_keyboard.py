@@ -110,6 +110,28 @@ def test_the_focus_is_never_hidden_under_the_bar_in_a_narrow_window(page: Page, 
     keys.to(first, "Shift+Tab")
 
 
+def test_the_menu_of_more_fields_with_the_keyboard_alone(page: Page, company: Company):
+    signed_in(page, company)
+    keys = Keyboard(page)
+    keys.to(row_boxes(page).nth(1).get_attribute("aria-label") or "")
+    keys.press("Space")
+    expect(bulk(page).get_by_text("1 selected", exact=True)).to_be_visible()
+    field = bulk(page).get_by_role("button", name="Email open tracking")
+    keys.to("More")
+    expect(field).to_be_hidden()
+    keys.press("Enter")
+    expect(field).to_be_visible()
+    keys.press("Escape")
+    expect(field).to_be_hidden()
+    assert keys.at() == "More"
+    keys.press("Space")
+    keys.to("Email open tracking", most=1)
+    keys.to("Workflows may send as this person", most=1)
+    keys.press("Enter")
+    expect(page.get_by_role("heading", name="Change workflows may send as this person")).to_be_visible()
+    keys.to("Workflows may send as this person")
+
+
 def test_the_focus_stays_on_what_changed_the_list(page: Page, company: Company):
     signed_in(page, company)
     search = page.get_by_role("searchbox", name="Search")
