@@ -3,7 +3,7 @@
 
 UV := ./scripts/uv
 
-.PHONY: help demo test check fmt browser bench vendor clean
+.PHONY: help demo test check fmt browser bench faults vendor clean
 
 help:  ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ fmt:  ## put code and templates into shape
 
 browser:  ## run the browser tests, which need a Chromium
 	ROSTER_BROWSER_REQUIRED=1 $(UV) run pytest -m browser $(ARGS)
+
+faults:  ## break every call and kill workers at every step; ARGS=--write-table renews docs/reliability.md
+	$(UV) run pytest tests/faults -m faults $(ARGS)
 
 bench:  ## measure the pages and the jobs
 	$(UV) run python -m bench $(ARGS)

@@ -109,7 +109,7 @@ if MINIMUM_MANAGERS < 1:
 PAGE_DEADLINE_S = env.float("PAGE_DEADLINE_S", 10.0)
 CALL_DEADLINE_S = env.float("CALL_DEADLINE_S", 60.0)
 # Outlives the slowest call, so that nobody takes over while an answer may still come.
-LEASE_S = CALL_DEADLINE_S + 15
+LEASE_S = CALL_DEADLINE_S + env.float("LEASE_MARGIN_S", 15.0)
 
 INSTALLED_APPS = [
     "django.contrib.humanize",
