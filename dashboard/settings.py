@@ -219,6 +219,8 @@ SECURE_CSP = {
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = BASE_DIR / "staticfiles"
+if DEVELOPMENT:
+    STATIC_ROOT.mkdir(exist_ok=True)  # nothing is collected here, and WhiteNoise warns of a folder that is not
 STORAGES = {
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
@@ -242,6 +244,7 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {
         "huey": {"level": "WARNING"},
+        "django.tasks": {"level": "WARNING"},
         # Both print addresses, and the sign-in's carry a code.
         "urllib3": {"level": "WARNING"},
         "authlib": {"level": "WARNING"},

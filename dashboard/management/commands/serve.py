@@ -27,7 +27,7 @@ class Command(BaseCommand):
                 address=options["host"],
                 port=options["port"],
                 interface=Interfaces.WSGI,
-                blocking_threads=8,
+                blocking_threads=4,
                 websockets=False,
                 log_access=settings.DEVELOPMENT and options["verbosity"] > 1,
             ).serve()
