@@ -220,7 +220,7 @@ class Company(RuleBasedStateMachine):
     "examples",
     [
         pytest.param(8, id="a few"),
-        pytest.param(150, id="many", marks=pytest.mark.faults),
+        pytest.param(100, id="many", marks=pytest.mark.faults),
     ],
 )
 @pytest.mark.parametrize("minimum", [1, 2])
