@@ -220,7 +220,8 @@ STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = BASE_DIR / "staticfiles"
 if DEVELOPMENT:
-    STATIC_ROOT.mkdir(exist_ok=True)  # nothing is collected here, and WhiteNoise warns of a folder that is not
+    # Nothing is collected here, but WhiteNoise warns of a folder that is not.
+    STATIC_ROOT.mkdir(exist_ok=True)
 STORAGES = {
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"

@@ -36,7 +36,7 @@ def verify(*arguments: str) -> str:
     return out.getvalue()
 
 
-def sql(statement: str, *values: object) -> None:
+def sql(statement: str, *values: str | int) -> None:
     """What somebody with the database at hand would do: past every rule of the app."""
     with database.cursor() as cursor:
         cursor.execute(statement, values)

@@ -291,7 +291,7 @@ def played(request, template, tmp_path_factory) -> Iterator[dict[str, Future[Non
         pool.shutdown(cancel_futures=True)
 
 
-@pytest.mark.parametrize("case", spread(FAULTS, 37))
+@pytest.mark.parametrize("case", spread(FAULTS, 36))
 def test_a_worker_tells_the_truth_whatever_happens_to_a_call(played, case, record_property):
     record_property("worker", f"{case.kind}|{case.mishap}|{case.place}")
     played[str(case)].result()
