@@ -1,9 +1,13 @@
 """Changes made outside the dashboard: noticed once, never confused with what a plan of ours did."""
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 
-from memberships.models import AuditEntry, Connection
+from memberships.models import AuditEntry, Connection, MirroredMember
 from memberships.services import audit, outside, plans, roster
+from memberships.services.connections import provider_for
 from sandbox.rehearsal import PEOPLE_OPS_ROLE
 
 FIELDS = ("event", "before_text", "after_text", "gained_power")
@@ -112,3 +116,21 @@ def test_a_change_back_by_somebody_else_is_noticed(noticed, world, northwind, co
     work()
     world.set_role(chosen, "user")
     assert noticed() == [("member.role.set", "Super User", "User", False)]
+
+
+def test_a_read_that_began_before_a_change_was_answered_does_not_take_it_back(
+    noticed, world, northwind, connection, work
+):
+    organization = connection.organization
+    chosen = next(m["id"] for m in world.members(northwind) if m["role_id"] == "user")
+    plan = plans.propose_change(connection, [chosen], {"role": "superuser"}, reason="", channel="test")
+    before = provider_for(connection).roster()
+    plans.apply(plan, connection, fingerprint=plan.fingerprint, typed="")
+    work()
+    organization.refresh_from_db()
+    assert organization.roster_read_at is not None
+    # After the job had read, and before Close answered it.
+    began = organization.roster_read_at + timedelta(microseconds=1)
+    assert not roster.keep(organization, replace(before, read_at=began))
+    assert MirroredMember.objects.get(remote_id=chosen).role_id == "superuser"
+    assert noticed() == []

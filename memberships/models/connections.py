@@ -15,6 +15,8 @@ class Organization(models.Model):
     name = models.CharField(max_length=200, blank=True)
     # When the read that the mirror shows began: an older read never overwrites a newer one.
     roster_read_at = models.DateTimeField(null=True)
+    # When the answer to a change was last shown in the mirror: a read begun before that may not know it yet.
+    mirror_changed_at = models.DateTimeField(null=True)
     # Of earlier times nothing is known.
     first_read_at = models.DateTimeField(null=True)
     refresh_until = models.DateTimeField(null=True)

@@ -62,10 +62,11 @@ def read(connection: Connection, *, patient: bool = False) -> Live:
 
 
 def keep(organization: Organization, roster: Roster) -> bool:
-    """Make the mirror equal to `roster`. False when the mirror already shows a newer read."""
+    """Make the mirror equal to `roster`. False when the mirror already shows something newer."""
     with transaction.atomic():
         since = Organization.objects.values_list("roster_read_at", flat=True).get(pk=organization.pk)
         newer = Q(roster_read_at__isnull=True) | Q(roster_read_at__lt=roster.read_at)
+        newer &= Q(mirror_changed_at__isnull=True) | Q(mirror_changed_at__lt=roster.read_at)
         if not Organization.objects.filter(newer, pk=organization.pk).update(
             roster_read_at=roster.read_at,
             first_read_at=Coalesce("first_read_at", Value(roster.read_at)),
@@ -144,7 +145,9 @@ def keep_member(organization: Organization, member: Member, request: Row) -> Non
         if request.action is not Action.CHANGE:
             row.status = member.status.value
         row.settings |= {name: value for name, value in member.settings.items() if name in request.wanted}
-        row.save(update_fields=["role_id", "status", "can_manage", "settings"])
+        with transaction.atomic():
+            row.save(update_fields=["role_id", "status", "can_manage", "settings"])
+            Organization.objects.filter(pk=organization.pk).update(mirror_changed_at=timezone.now())
 
 
 # Freshness
@@ -184,12 +187,13 @@ def claim_refresh(organization: Organization) -> bool:
 
 def refresh(connection: Connection) -> None:
     """Read everything behind a page; what goes wrong is kept for the freshness line."""
+    organization = Organization.objects.filter(pk=connection.organization_id)
     try:
         read(connection, patient=True)
     except ProviderError as error:
-        Organization.objects.filter(pk=connection.organization_id).update(
-            refresh_until=timezone.now(), refresh_error=str(error)[:300]
-        )
+        organization.update(refresh_until=timezone.now(), refresh_error=str(error)[:300])
+    else:
+        organization.update(refresh_until=None)  # also when something newer was there already
 
 
 @task
