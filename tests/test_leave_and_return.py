@@ -154,6 +154,18 @@ def test_undo_brings_everyone_back_as_they_were(connection, users, second, world
     assert world.membership(users[0])["active"]
 
 
+def test_who_was_given_another_role_since_is_not_taken_back(connection, users, world, run):
+    for pk in users[:2]:
+        world.deactivate(pk)
+    plan = come_back(connection, *users[:2])
+    run(plan)
+    world.set_role(users[0], "superuser")
+    undo = plans.propose_undo(Job.objects.get(plan=plan), connection, reason="", channel="test")
+    found = {row.member_id: (row.verdict, row.reason) for row in undo.rows.all()}
+    assert found[users[0]] == ("blocked", "Changed since by someone else: left as it is.")
+    assert found[users[1]][0] == "will"
+
+
 def test_without_the_role_they_had_nobody_comes_back():
     gone = Member("memb_1", "user_1", "ana@a.example", "Ana", "Ruiz", "role_gone", Status.INACTIVE)
     (row,) = domain.reactivations([gone], {"user": Role("user", "User", frozenset(), can_manage=False)})

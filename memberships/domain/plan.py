@@ -199,6 +199,9 @@ def again(rows: Iterable[Row], roster: Roster, roles: Mapping[str, Role]) -> lis
     return planned
 
 
+_CHANGED_SINCE = "Changed since by someone else: left as it is."
+
+
 def undo(rows: Iterable[Row], roster: Roster, roles: Mapping[str, Role]) -> list[Row]:
     """The inverse of rows that were done. What was changed since is not touched."""
     by_email = roster.by_email()
@@ -210,6 +213,11 @@ def undo(rows: Iterable[Row], roster: Roster, roles: Mapping[str, Role]) -> list
                 planned.append(row.blocked("Is no longer in the organization."))
             case Action.DEACTIVATE:
                 planned += reactivations([member], roles)
+            case Action.INVITE | Action.REACTIVATE if (
+                member.active and member.value(ROLE) != row.wanted[ROLE]
+            ):
+                back = Row(Action.DEACTIVATE, Verdict.BLOCKED, member.id, member.email, member.name)
+                planned.append(back.blocked(_CHANGED_SINCE))
             case Action.INVITE | Action.REACTIVATE:
                 planned += deactivations([member])
             case Action.CHANGE:
@@ -223,7 +231,7 @@ def _undone(row: Row, member: Member) -> Row:
     if all(member.value(edit.field) == edit.after for edit in inverse):
         return replace(back, verdict=Verdict.ALREADY, reason="Already back: nothing is sent.")
     if any(member.value(edit.field) != edit.before for edit in inverse):
-        return back.blocked("Changed since by someone else: left as it is.")
+        return back.blocked(_CHANGED_SINCE)
     if any(edit.after is None for edit in inverse):
         return back.blocked("Had no value before, and that can't be set again.")
     if not member.active:
