@@ -318,7 +318,7 @@ class Run:
         self.queue = None
         while unknown := self.with_outcome(Outcome.UNKNOWN):
             silent = [pk for pk in unknown if not self.stored[pk].error]
-            self.put(silent, error="Close said yes, but it doesn't show yet.")
+            self.put(silent, error=f"{self.provider.capabilities.label} said yes, but it doesn't show yet.")
             tries = self.job.settle_tries
             findings = {}
             if tries == len(_LOOK_AGAIN_S):
