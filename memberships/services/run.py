@@ -185,7 +185,7 @@ class Run:
             if stored.outcome in _UNSETTLED and stored.sent_at and has_arrived(row, member):
                 shown[pk] = member
             elif stored.outcome == Outcome.NOT_ATTEMPTED and is_stale(row, member):
-                words = self.so_far(pk) + self.words.stale(row, member)
+                words = self.so_far(pk) + self.words.stale(row, member) + _sent_or_not(stored)
                 stale[pk] = Finding(Outcome.REFUSED, Cause.STALE, words)
         self.conclude(stale)
         self.arrived(shown)
@@ -392,6 +392,13 @@ class Run:
         """What was just written to a row, in the copy at hand."""
         for name, value in fields.items():
             setattr(self.stored[pk], name, value)
+
+
+def _sent_or_not(stored: PlanRow) -> str:
+    """The end of the sentence on a row that is left alone: after a crash it may have been sent before it moved."""
+    if stored.sent_at:
+        return " It was sent before that, without an answer; it is not sent again."
+    return " Nothing was sent."
 
 
 def _request(batch: Batch, bulk_size: int) -> Request:

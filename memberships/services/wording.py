@@ -42,22 +42,22 @@ class Words:
         return self.label(edit.field), self.value(edit.field, edit.before), self.value(edit.field, edit.after)
 
     def stale(self, row: Row, member: Member | None) -> str:
-        """Why a row is not sent although it was reviewed: both values, so that nobody has to look them up."""
+        """What moved since the review: both values, so that nobody has to look them up."""
         if row.action is Action.INVITE:
-            return "Has come into the organization since the review. Nothing was sent."
+            return "Has come into the organization since the review."
         if member is None:
-            return "Is no longer in the organization. Nothing was sent."
+            return "Is no longer in the organization."
         if row.action is Action.REACTIVATE:
-            return "Has become active since the review. Nothing was sent."
+            return "Has become active since the review."
         if not member.active:
-            return "Has become inactive since the review. Nothing was sent."
+            return "Has become inactive since the review."
         moved = [
             f"{self.label(e.field)} was {self.value(e.field, e.before)} at the review and is now "
             f"{self.value(e.field, member.value(e.field))}."
             for e in row.edits
             if member.value(e.field) != e.before
         ]
-        return " ".join(["Changed by someone else since the review:", *moved, "Nothing was sent."])
+        return " ".join(["Changed by someone else since the review:", *moved])
 
     def differences(self, row: Row, member: Member | None) -> str:
         """What somebody who is back had otherwise before they left."""
