@@ -18,7 +18,7 @@ def measure() -> list[Line]:
         from django.utils import timezone
 
         from memberships.models import MirroredMember, MirroredRole
-        from memberships.services import plans, roster
+        from memberships.services import proposals, roster
 
         close = its_rig.close
         roster.read(its_rig.connection)
@@ -29,7 +29,7 @@ def measure() -> list[Line]:
 
         def plan(ids: list[str]) -> Any:
             wanted = {"role": roles["Support Lead"]}
-            return plans.propose_change(its_rig.connection, ids, wanted, reason="bench", channel="dashboard")
+            return proposals.change(its_rig.connection, ids, wanted, reason="bench", channel="dashboard")
 
         # Each side gives the same people a role of its own, so that every call has something to change.
         _one_by_one(close, ids, roles["User"])

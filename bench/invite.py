@@ -16,7 +16,7 @@ ROUNDS = 3
 def measure() -> list[Line]:
     with rig(240, worker=True) as its_rig:
         from memberships.models import MirroredRole
-        from memberships.services import plans, roster
+        from memberships.services import proposals, roster
 
         roster.read(its_rig.connection)
         role_id = MirroredRole.objects.get(name="User").remote_id
@@ -24,7 +24,7 @@ def measure() -> list[Line]:
 
         def invite(people: int) -> float:
             text = "\n".join(f"new{next(numbers)}@northwind-rehearsal.example" for _ in range(people))
-            plan = plans.propose_invitations(
+            plan = proposals.invitations(
                 its_rig.connection, text, role_id, reason="bench", channel="dashboard"
             )
             job = finished(press_apply(its_rig, plan))

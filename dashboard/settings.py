@@ -100,6 +100,8 @@ CLOSE_ORGANIZATIONS = _list("CLOSE_ORGANIZATIONS", [])
 
 # How things behave; all optional.
 MIRROR_FRESH_S = env.int("MIRROR_FRESH_S", 300)
+# Each group is a call of its own.
+GROUPS_FRESH_S = env.int("GROUPS_FRESH_S", 900)
 PERMISSION_FRESH_S = env.int("PERMISSION_FRESH_S", 60)
 PERMISSION_READABLE_S = env.int("PERMISSION_READABLE_S", 600)
 PLAN_EXPIRES_S = env.int("PLAN_EXPIRES_S", 3600)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from memberships.domain.history import Event, Person, as_of
 from memberships.models import AuditEntry, Connection, Job, Organization
-from memberships.services import connections, history, plans, roster
+from memberships.services import connections, history, plans, proposals, roster
 from memberships.services.run import Run
 from sandbox.rehearsal import ADMIN, SECOND_ADMIN
 from tests.pages import Page
@@ -134,19 +134,19 @@ class Northeast:
             case "joins":
                 self.world.add_person(self.id, f"joined-{next(_number)}@{self.domain}", "Joined")
             case "our role":
-                self.apply(plans.propose_change(mine, [pk], {"role": value}, reason="", channel="test"))
+                self.apply(proposals.change(mine, [pk], {"role": value}, reason="", channel="test"))
             case "our recording":
                 wanted = {"auto_record_calls": value}
-                self.apply(plans.propose_change(mine, [pk], wanted, reason="", channel="test"))
+                self.apply(proposals.change(mine, [pk], wanted, reason="", channel="test"))
             case "we send off":
-                self.apply(plans.propose_deactivation(mine, [pk], reason="", channel="test"))
+                self.apply(proposals.deactivation(mine, [pk], reason="", channel="test"))
             case "we bring back":
-                self.apply(plans.propose_reactivation(mine, [pk], reason="", channel="test"))
+                self.apply(proposals.reactivation(mine, [pk], reason="", channel="test"))
             case "we invite":
                 new = f"invited-{next(_number)}@{self.domain}"
-                self.apply(plans.propose_invitations(mine, new, "user", reason="", channel="test"))
+                self.apply(proposals.invitations(mine, new, "user", reason="", channel="test"))
             case "we invite back":
-                back = plans.propose_invitations(mine, email, "restricteduser", reason="", channel="test")
+                back = proposals.invitations(mine, email, "restricteduser", reason="", channel="test")
                 self.apply(back)
         return None
 
@@ -181,7 +181,7 @@ def test_every_read_is_told_again_as_it_was(steps, world, close, db, work):
 
 def test_a_change_by_somebody_else_right_after_ours_is_not_taken_for_ours(connection, world, northwind, work):
     (pk,) = found(world, northwind, "user", 1)
-    plan = plans.propose_change(connection, [pk], {"role": "superuser"}, reason="", channel="test")
+    plan = proposals.change(connection, [pk], {"role": "superuser"}, reason="", channel="test")
     plans.apply(plan, connection, fingerprint=plan.fingerprint, typed="")
     work()
     for role in ("user", "superuser"):
@@ -200,7 +200,7 @@ def test_what_an_answer_shows_beside_what_was_asked_is_noticed_at_the_next_read(
         if world.membership(pk)["auto_record_calls"] == "enabled"
         else "enabled"
     }
-    plan = plans.propose_change(connection, [pk], wanted, reason="", channel="test")
+    plan = proposals.change(connection, [pk], wanted, reason="", channel="test")
     plans.apply(plan, connection, fingerprint=plan.fingerprint, typed="")
     send = Run.send
 
@@ -221,7 +221,7 @@ def test_a_request_given_up_that_takes_effect_is_written_down_as_ours(
     monkeypatch.setattr("memberships.services.run._LOOK_AGAIN_S", ())
     (pk,) = found(world, northwind, "user", 1)
     close.faults.fail_next(502, method="PUT")
-    plan = plans.propose_change(connection, [pk], {"role": "superuser"}, reason="New team", channel="test")
+    plan = proposals.change(connection, [pk], {"role": "superuser"}, reason="New team", channel="test")
     plans.apply(plan, connection, fingerprint=plan.fingerprint, typed="")
     work()
     before = datetime.now(UTC)
@@ -387,7 +387,7 @@ def test_a_leaver_and_a_returner_are_shown_as_they_were(admin, connection, world
     def then():
         return {p.id: p for p in history.people(connection.organization, moment)}[second]
 
-    for propose in (plans.propose_deactivation, plans.propose_reactivation):
+    for propose in (proposals.deactivation, proposals.reactivation):
         plan = propose(connection, [second], reason="", channel="test")
         plans.apply(plan, connection, fingerprint=plan.fingerprint, typed=str(plan.brake_number or ""))
         work()

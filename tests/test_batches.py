@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from memberships.domain.batches import Pending, Phase, batches
 from memberships.domain.guards import Situation
+from memberships.domain.items import Kind
 from memberships.domain.people import Status
 from memberships.domain.plan import Action, Edit, Row, Verdict
 from tests.people import ROLES, deactivation, member, role_change, situation
@@ -49,20 +50,20 @@ SIZES = st.integers(1, 5)
 @given(waiting(), SIZES)
 def test_every_row_is_sent_exactly_once(left, size):
     pending, now = left
-    sent = [p for batch in batches(pending, now, size) for p in batch.pending]
+    sent = [p for batch in batches(pending, now, {Kind.MEMBER: size}) for p in batch.pending]
     assert sorted(sent, key=lambda p: p.key) == pending
 
 
 @given(waiting(), SIZES)
 def test_grants_come_first_and_ones_own_power_goes_last_and_alone(left, size):
     pending, now = left
-    order = batches(pending, now, size)
+    order = batches(pending, now, {Kind.MEMBER: size})
     assert [batch.phase for batch in order] == sorted(batch.phase for batch in order)
     for batch in order:
         for row in batch.rows:
-            assert (batch.phase is Phase.GRANT) == (now.grants_power(row) and not now.takes_power(row))
-            assert (batch.phase is Phase.SELF) == (now.takes_power(row) and now.is_self(row))
-            assert (batch.phase >= Phase.TAKE) == now.takes_power(row)
+            assert (batch.phase is Phase.GRANT) == bool(now.gainers(row) and not now.takers(row))
+            assert (batch.phase is Phase.SELF) == now.takes_my_power(row)
+            assert (batch.phase >= Phase.TAKE) == bool(now.takers(row))
         if batch.phase is Phase.SELF:
             assert len(batch.rows) == 1
 
@@ -70,7 +71,7 @@ def test_grants_come_first_and_ones_own_power_goes_last_and_alone(left, size):
 @given(waiting(), SIZES)
 def test_no_call_is_for_more_than_it_may_be(left, size):
     pending, now = left
-    for batch in batches(pending, now, size):
+    for batch in batches(pending, now, {Kind.MEMBER: size}):
         assert len(batch.pending) <= min([size, *(p.at_most for p in batch.pending if p.at_most)])
         if any(row.action is not Action.CHANGE for row in batch.rows):
             assert len(batch.rows) == 1
@@ -79,14 +80,14 @@ def test_no_call_is_for_more_than_it_may_be(left, size):
 @given(waiting(), SIZES)
 def test_rows_go_together_only_with_the_same_new_values(left, size):
     pending, now = left
-    for batch in batches(pending, now, size):
+    for batch in batches(pending, now, {Kind.MEMBER: size}):
         assert all(row.wanted == batch.rows[0].wanted for row in batch.rows)
 
 
 @given(waiting())
 def test_rows_of_a_refused_bulk_are_settled_before_others_of_their_kind(left):
     pending, now = left
-    order = batches(pending, now, 500)
+    order = batches(pending, now, {Kind.MEMBER: 500})
     for phase in Phase:
         sizes = [
             min(p.at_most or 500 for p in batch.pending)
@@ -99,6 +100,6 @@ def test_rows_of_a_refused_bulk_are_settled_before_others_of_their_kind(left):
 def test_a_thousand_alike_are_two_calls_of_five_hundred():
     people = [member(f"m{number}") for number in range(1000)]
     rows = [Pending(key, role_change(person, "limited")) for key, person in enumerate(people)]
-    order = batches(rows, situation(*people, member("ana", "admin"), actor="ana"), 500)
+    order = batches(rows, situation(*people, member("ana", "admin"), actor="ana"), {Kind.MEMBER: 500})
     assert [len(batch.pending) for batch in order] == [500, 500]
     assert [p.key for batch in order for p in batch.pending] == list(range(1000))

@@ -78,7 +78,7 @@ def test_a_plan_that_leaves_enough_in_charge_is_not_held_up(plan):
 def test_nobody_deactivates_themselves(plan):
     rows, now = plan
     for row in guards.review(rows, now):
-        if row.action is Action.DEACTIVATE and now.is_self(row):
+        if row.action is Action.DEACTIVATE and now.is_me(row.member_id):
             assert row.verdict is Verdict.BLOCKED
             assert "someone else has to" in row.reason
 
@@ -97,7 +97,7 @@ def test_every_row_that_gives_or_takes_ones_own_power_needs_a_typed_number(plan)
     reviewed = guards.review(rows, now)
     will = [row for row in reviewed if row.verdict is Verdict.WILL]
     brake = guards.brake(reviewed, now)
-    if any(now.grants_power(row) or (now.is_self(row) and now.takes_power(row)) for row in will):
+    if any(now.gainers(row) or now.takes_my_power(row) for row in will):
         assert brake
     if brake:
         assert brake.number == len(will)

@@ -2,10 +2,10 @@
 
 import pytest
 
-from memberships.domain import plan as domain
+from memberships.domain import proposals as domain
 from memberships.domain.people import Member, Role, Status
 from memberships.models import AuditEntry, Connection, Job
-from memberships.services import plans, roster
+from memberships.services import plans, proposals, roster
 from sandbox.rehearsal import ADMIN, SECOND_ADMIN
 from tests.steps import apply, tick
 
@@ -38,11 +38,11 @@ def run(connection, work):
 
 
 def leave(connection, *ids):
-    return plans.propose_deactivation(connection, ids, reason="", channel="test")
+    return proposals.deactivation(connection, ids, reason="", channel="test")
 
 
 def come_back(connection, *ids):
-    return plans.propose_reactivation(connection, ids, reason="", channel="test")
+    return proposals.reactivation(connection, ids, reason="", channel="test")
 
 
 def test_people_are_deactivated_through_the_pages_and_told_what_that_means(admin, users, world, work):
@@ -131,7 +131,7 @@ def test_who_comes_back_with_their_old_role_is_given_the_one_asked_for(connectio
     world.switches.reactivation_takes_role = False
     world.deactivate(users[0])
     email = roster.read(connection).roster.members[users[0]].email
-    plan = plans.propose_invitations(connection, email, "restricteduser", reason="", channel="test")
+    plan = proposals.invitations(connection, email, "restricteduser", reason="", channel="test")
     row = run(plan)[users[0]]
     assert (row.outcome, world.membership(users[0])["role_id"]) == ("done", "restricteduser")
 
@@ -147,7 +147,7 @@ def test_what_came_back_differently_is_said(connection, users, world, run):
 def test_undo_brings_everyone_back_as_they_were(connection, users, second, world, run):
     plan = leave(connection, second, users[0])
     run(plan)
-    undo = plans.propose_undo(Job.objects.get(plan=plan), connection, reason="", channel="test")
+    undo = proposals.undo(Job.objects.get(plan=plan), connection, reason="", channel="test")
     rows = run(undo)
     assert {row.outcome for row in rows.values()} == {"done"}
     assert (world.membership(second)["role_id"], world.membership(second)["active"]) == ("admin", True)
@@ -160,7 +160,7 @@ def test_who_was_given_another_role_since_is_not_taken_back(connection, users, w
     plan = come_back(connection, *users[:2])
     run(plan)
     world.set_role(users[0], "superuser")
-    undo = plans.propose_undo(Job.objects.get(plan=plan), connection, reason="", channel="test")
+    undo = proposals.undo(Job.objects.get(plan=plan), connection, reason="", channel="test")
     found = {row.member_id: (row.verdict, row.reason) for row in undo.rows.all()}
     assert found[users[0]] == ("blocked", "Changed since by someone else: left as it is.")
     assert found[users[1]][0] == "will"

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from memberships.models import AuditEntry, Connection, MirroredMember
-from memberships.services import audit, outside, plans, roster
+from memberships.services import audit, outside, plans, proposals, roster
 from memberships.services.connections import provider_for
 from sandbox.rehearsal import PEOPLE_OPS_ROLE
 
@@ -89,7 +89,7 @@ def test_power_that_comes_with_an_edited_role_is_noticed(noticed, world, northwi
 
 def test_what_a_plan_of_ours_did_is_no_outside_change(noticed, world, northwind, connection, work):
     chosen = [m["id"] for m in world.members(northwind) if m["role_id"] == "user"][:4]
-    plan = plans.propose_change(connection, chosen, {"role": "superuser"}, reason="", channel="test")
+    plan = proposals.change(connection, chosen, {"role": "superuser"}, reason="", channel="test")
     plans.apply(plan, connection, fingerprint=plan.fingerprint, typed=str(plan.brake_number))
     work()
     assert noticed() == []
@@ -101,7 +101,7 @@ def test_a_request_without_an_answer_is_ours_when_it_shows(
     monkeypatch.setattr("memberships.services.run._LOOK_AGAIN_S", ())
     chosen = next(m["id"] for m in world.members(northwind) if m["role_id"] == "user")
     close.faults.fail_next(502, method="PUT")
-    plan = plans.propose_change(connection, [chosen], {"role": "superuser"}, reason="", channel="test")
+    plan = proposals.change(connection, [chosen], {"role": "superuser"}, reason="", channel="test")
     plans.apply(plan, connection, fingerprint=plan.fingerprint, typed="")
     work()
     assert plan.rows.get().outcome == "refused"
@@ -111,7 +111,7 @@ def test_a_request_without_an_answer_is_ours_when_it_shows(
 
 def test_a_change_back_by_somebody_else_is_noticed(noticed, world, northwind, connection, work):
     chosen = next(m["id"] for m in world.members(northwind) if m["role_id"] == "user")
-    plan = plans.propose_change(connection, [chosen], {"role": "superuser"}, reason="", channel="test")
+    plan = proposals.change(connection, [chosen], {"role": "superuser"}, reason="", channel="test")
     plans.apply(plan, connection, fingerprint=plan.fingerprint, typed="")
     work()
     world.set_role(chosen, "user")
@@ -123,7 +123,7 @@ def test_a_read_that_began_before_a_change_was_answered_does_not_take_it_back(
 ):
     organization = connection.organization
     chosen = next(m["id"] for m in world.members(northwind) if m["role_id"] == "user")
-    plan = plans.propose_change(connection, [chosen], {"role": "superuser"}, reason="", channel="test")
+    plan = proposals.change(connection, [chosen], {"role": "superuser"}, reason="", channel="test")
     before = provider_for(connection).roster()
     plans.apply(plan, connection, fingerprint=plan.fingerprint, typed="")
     work()

@@ -8,17 +8,9 @@ from hypothesis import strategies as st
 
 from memberships.domain.addresses import parse
 from memberships.domain.people import Status
-from memberships.domain.plan import (
-    Action,
-    Edit,
-    Row,
-    Verdict,
-    changes,
-    fingerprint,
-    invitations,
-    is_so,
-    is_stale,
-)
+from memberships.domain.plan import Action, Edit, Row, Verdict, fingerprint
+from memberships.domain.proposals import changes, invitations
+from memberships.domain.reading import is_so, is_stale
 from tests.people import ADMIN, ROLES, USER, member, role_change, roster
 
 MEMBERS = st.lists(

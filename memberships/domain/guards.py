@@ -1,8 +1,9 @@
 """What no plan may do, whoever asks: rules on who can still manage the organization afterwards."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from .items import PERMISSIONS, Item, Items, Kind
 from .people import ROLE, Member, Role, Roster
 from .plan import Action, Row, Verdict
 
@@ -12,37 +13,67 @@ BRAKE_SHARE = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What the guards judge by: the people as last read, the roles, who acts, and how few managers are too few."""
+    """What the guards judge by: the people as last read, the roles, who acts, and how few managers are too few.
+
+    `items` is what else was read for a plan; `manage_permission` is the provider's name for the power to manage.
+    """
 
     roster: Roster
     roles: Mapping[str, Role]
     actor_user_id: str
     minimum_managers: int = 1
+    items: Items = field(default_factory=dict)
+    manage_permission: str = ""
 
-    def member(self, row: Row) -> Member | None:
-        return self.roster.members.get(row.member_id)
+    def item(self, row: Row) -> Item | None:
+        """What a row is about that isn't a person; what it wants to make is known by its name."""
+        if row.action is Action.CREATE:
+            alike = (item for (kind, _), item in self.items.items() if kind is row.kind)
+            return next((item for item in alike if item.name == row.name), None)
+        return self.items.get((row.kind, row.item_id))
 
-    def grants_power(self, row: Row) -> bool:
-        """The row gives a role that can manage the organization."""
+    def gainers(self, row: Row) -> set[str]:
+        """Who can manage the organization by this row: membership ids, or the address of someone invited."""
         role = self.roles.get(str(row.wanted.get(ROLE)))
-        return role is not None and role.can_manage
+        if row.kind is Kind.MEMBER:
+            return {row.member_id or row.email} if role is not None and role.can_manage else set()
+        if self._turns(row) is True:
+            return {m.id for m in self.holders(row) if not m.can_manage}
+        return set()
 
-    def takes_power(self, row: Row) -> bool:
-        """The row takes the power to manage from someone who has it now. An unknown role counts as powerless."""
-        member = self.member(row)
+    def takers(self, row: Row) -> set[str]:
+        """Who can manage the organization now and no more after this row. An unknown role counts as powerless."""
+        if row.kind is Kind.ROLE and (self._turns(row) is False or row.action is Action.DELETE):
+            return {m.id for m in self.holders(row) if m.can_manage}
+        member = self.roster.members.get(row.member_id) if row.kind is Kind.MEMBER else None
         if member is None or not (member.active and member.can_manage):
-            return False
-        if row.action is Action.DEACTIVATE:
-            return True
-        return ROLE in row.wanted and not self.grants_power(row)
+            return set()
+        loses = row.action is Action.DEACTIVATE or (ROLE in row.wanted and not self.gainers(row))
+        return {member.id} if loses else set()
 
-    def is_active(self, row: Row) -> bool:
-        member = self.member(row)
+    def holders(self, row: Row) -> list[Member]:
+        """The active people whose role a row is about."""
+        everyone = self.roster.members.values()
+        return [m for m in everyone if row.kind is Kind.ROLE and m.active and m.role_id == row.item_id]
+
+    def _turns(self, row: Row) -> bool | None:
+        """Does editing this role give the power to manage, take it, or neither?"""
+        role, granted = self.roles.get(row.item_id), row.wanted.get(PERMISSIONS)
+        if row.kind is not Kind.ROLE or role is None or not isinstance(granted, tuple):
+            return None
+        after = self.manage_permission in granted
+        return after if after != role.can_manage else None
+
+    def is_active(self, member_id: str) -> bool:
+        member = self.roster.members.get(member_id)
         return member is not None and member.active
 
-    def is_self(self, row: Row) -> bool:
-        member = self.member(row)
+    def is_me(self, member_id: str) -> bool:
+        member = self.roster.members.get(member_id)
         return member is not None and member.user_id == self.actor_user_id
+
+    def takes_my_power(self, row: Row) -> bool:
+        return any(map(self.is_me, self.takers(row)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,26 +88,28 @@ def review(rows: Sequence[Row], now: Situation) -> list[Row]:
     """Block the rows that must never run, judged by the state all rows together would leave behind."""
     checked = [
         row.blocked("That is you: someone else has to deactivate you.")
-        if row.verdict is Verdict.WILL and row.action is Action.DEACTIVATE and now.is_self(row)
+        if row.verdict is Verdict.WILL and row.action is Action.DEACTIVATE and now.is_me(row.member_id)
         else row
         for row in rows
     ]
     will = [row for row in checked if row.verdict is Verdict.WILL]
-    takers = {row.member_id for row in will if now.takes_power(row)}
-    granted = {row.member_id for row in will if now.grants_power(row) and now.is_active(row)}
-    if takers and len((now.roster.managers() - takers) | granted) < now.minimum_managers:
+    granted = {pk for row in will for pk in now.gainers(row) if now.is_active(pk)}
+    if _too_few_left(will, now, granted):
         reason = too_few(now.minimum_managers)
         checked = [
-            row.blocked(reason) if row.verdict is Verdict.WILL and row.member_id in takers else row
-            for row in checked
+            row.blocked(reason) if row.verdict is Verdict.WILL and now.takers(row) else row for row in checked
         ]
     return checked
 
 
 def leaves_too_few(batch: Iterable[Row], now: Situation) -> bool:
     """Would sending just this batch, judged on what was just read, leave too few people in charge?"""
-    takers = {row.member_id for row in batch if now.takes_power(row)}
-    return bool(takers) and len(now.roster.managers() - takers) < now.minimum_managers
+    return _too_few_left(batch, now, set())
+
+
+def _too_few_left(rows: Iterable[Row], now: Situation, granted: set[str]) -> bool:
+    takers = {pk for row in rows for pk in now.takers(row)}
+    return bool(takers) and len((now.roster.managers() - takers) | granted) < now.minimum_managers
 
 
 def too_few(minimum: int) -> str:
@@ -87,14 +120,20 @@ def too_few(minimum: int) -> str:
 def brake(rows: Sequence[Row], now: Situation) -> Brake | None:
     """Does this plan need its number typed?"""
     will = [row for row in rows if row.verdict is Verdict.WILL]
-    existing = sum(row.action in (Action.CHANGE, Action.DEACTIVATE) for row in will)
-    active = now.roster.active_count()
+    people = {
+        row.member_id
+        for row in will
+        if row.kind is Kind.MEMBER and row.action in (Action.CHANGE, Action.DEACTIVATE)
+    }
+    through_roles = {m.id for row in will if PERMISSIONS in row.wanted for m in now.holders(row)}
+    existing, active = len(people | through_roles), now.roster.active_count()
     reasons = []
     if existing > BRAKE_SHARE * active:
         reasons.append(f"It changes {existing:,} of the {active:,} active people.")
-    if granting := sum(now.grants_power(row) for row in will):
-        people = "1 person" if granting == 1 else f"{granting:,} people"
-        reasons.append(f"It lets {people} manage the organization.")
-    if any(now.is_self(row) and now.takes_power(row) for row in will):
+    if granting := len({pk for row in will for pk in now.gainers(row)}):
+        who = "1 person" if granting == 1 else f"{granting:,} people"
+        reasons.append(f"It lets {who} manage the organization.")
+    if any(now.takes_my_power(row) for row in will):
         reasons.append("It takes the permission to manage the organization from you. It is sent last.")
-    return Brake(len(will), tuple(reasons)) if reasons else None
+    number = max(len(will), len(through_roles))
+    return Brake(number, tuple(reasons)) if reasons else None

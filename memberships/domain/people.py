@@ -6,11 +6,26 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-type Value = str | bool | None
-"""What a membership field holds."""
+type Value = str | bool | tuple[str, ...] | None
+"""What a field holds; a tuple is an ordered list of ids or names."""
 
 ROLE = "role"
 """The field every provider has: the id of the member's role."""
+
+PINS = "pinned_views"
+"""The ids of the views a person has pinned, in their order."""
+
+_GROUP = "group:"
+
+
+def group_field(group_id: str) -> str:
+    """The field that says whether a person is in this group."""
+    return _GROUP + group_id
+
+
+def group_of(field: str) -> str:
+    """The id of the group this field is about; empty for any other field."""
+    return field.removeprefix(_GROUP) if field.startswith(_GROUP) else ""
 
 
 class Status(StrEnum):
@@ -21,13 +36,14 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """`permissions` is an open set of the provider's own names."""
+    """`permissions` is an open set of the provider's own names; `settings` are its other fields we may write."""
 
     id: str
     name: str
     permissions: frozenset[str]
     can_manage: bool
     editable: bool = False
+    settings: Mapping[str, Value] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

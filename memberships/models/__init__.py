@@ -3,7 +3,7 @@
 from .audit import AuditEntry
 from .connections import Connection, Login, Organization
 from .plans import Cause, Job, Outcome, Plan, PlanRow
-from .roster import MirroredMember, MirroredRole, Selection
+from .roster import MirroredGroup, MirroredMember, MirroredRole, Selection
 
 __all__ = [
     "AuditEntry",
@@ -11,6 +11,7 @@ __all__ = [
     "Connection",
     "Job",
     "Login",
+    "MirroredGroup",
     "MirroredMember",
     "MirroredRole",
     "Organization",

@@ -22,6 +22,16 @@ EVENTS = {
     "member.status.set": "Status",
     "member.joined": "Joined",
     "member.gone": "No longer listed",
+    "member.pinned_views.set": "Pinned views",
+    "member.group.set": "Group",
+    "role.created": "Role created",
+    "role.changed": "Role changed",
+    "role.deleted": "Role deleted",
+    "group.created": "Group created",
+    "group.changed": "Group changed",
+    "group.deleted": "Group deleted",
+    "task.moved": "Task moved",
+    "opportunity.moved": "Opportunity moved",
     "outside.acknowledged": "Changes outside acknowledged",
     "plan.applied": "Plan applied",
     "session.signed_in": "Signed in",
@@ -39,7 +49,7 @@ class Untouchable(models.QuerySet["AuditEntry"]):
 
 
 class AuditEntry(models.Model):
-    """One thing that happened to one person (or nobody). Names are copies: they stay when people are gone."""
+    """One thing that happened to a person, a role or a group, or to nobody. Names are copies, which stay."""
 
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="audit")
     number = models.PositiveBigIntegerField()
@@ -51,7 +61,11 @@ class AuditEntry(models.Model):
     member_id = models.CharField(max_length=100, blank=True)
     member_name = models.TextField(blank=True)
     member_email = models.CharField(max_length=254, blank=True)
-    field = models.CharField(max_length=40, blank=True)
+    # What it happened to, where that isn't a person: a role, a group, a task or opportunity of that person.
+    item_kind = models.CharField(max_length=20, blank=True)
+    item_id = models.CharField(max_length=100, blank=True)
+    item_name = models.TextField(blank=True)
+    field = models.CharField(max_length=120, blank=True)
     # The provider's values, and how they read at the time. Of somebody who is gone: all values there were, by name.
     before = models.JSONField(null=True)
     after = models.JSONField(null=True)

@@ -21,6 +21,10 @@ class Organization(models.Model):
     first_read_at = models.DateTimeField(null=True)
     refresh_until = models.DateTimeField(null=True)
     refresh_error = models.CharField(max_length=300, blank=True)
+    # The same of the groups, which are read one by one.
+    groups_read_at = models.DateTimeField(null=True)
+    groups_refresh_until = models.DateTimeField(null=True)
+    groups_error = models.CharField(max_length=300, blank=True)
     # One job at a time writes: whoever holds the token may, until the time given.
     writer_token = models.CharField(max_length=40, blank=True)
     writer_until = models.DateTimeField(null=True)

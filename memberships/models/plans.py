@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from django.db import models
 
+from memberships.domain.items import Kind
+from memberships.domain.people import Value
 from memberships.domain.plan import Action, Edit, Row, Verdict
 
 from .connections import Connection, Organization
@@ -19,6 +22,9 @@ class Plan(models.Model):
         INVITE = "invite"
         DEACTIVATE = "deactivate"
         REACTIVATE = "reactivate"
+        LEAVE = "leave"
+        ROLE = "role"
+        GROUP = "group"
         UNDO = "undo"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -29,6 +35,10 @@ class Plan(models.Model):
     origin = models.ForeignKey("Job", on_delete=models.PROTECT, null=True, related_name="successors")
     # What all rows get, by field: shown as one sentence; each row carries its own edits.
     wanted = models.JSONField(default=dict)
+    # What it does in a sentence, where `wanted` can't say; empty otherwise.
+    title = models.CharField(max_length=400, blank=True)
+    # By id: how groups, views and people in its rows are called, as copies that stay when they are gone.
+    names = models.JSONField(default=dict)
     reason = models.CharField(max_length=200, blank=True)
     channel = models.CharField(max_length=20)
     fingerprint = models.CharField(max_length=64)
@@ -66,6 +76,10 @@ class PlanRow(models.Model):
     position = models.PositiveIntegerField()
     action = models.CharField(max_length=20, choices=[(a.value, a.value) for a in Action])
     verdict = models.CharField(max_length=10, choices=[(v.value, v.value) for v in Verdict])
+    kind = models.CharField(max_length=20, choices=[(k.value, k.value) for k in Kind], default=Kind.MEMBER)
+    item_id = models.CharField(max_length=100, blank=True)
+    # Rows of a later stage wait until all of the earlier ones are done.
+    stage = models.PositiveSmallIntegerField(default=0)
     member_id = models.CharField(max_length=100, blank=True)
     email = models.CharField(max_length=254, blank=True)
     name = models.TextField(blank=True)
@@ -110,6 +124,9 @@ class PlanRow(models.Model):
             reason=row.reason,
             via=row.via,
             kept=dict(row.kept),
+            kind=row.kind.value,
+            item_id=row.item_id,
+            stage=row.stage,
         )
 
     def row(self) -> Row:
@@ -119,11 +136,19 @@ class PlanRow(models.Model):
             self.member_id,
             self.email,
             self.name,
-            tuple(Edit(*edit) for edit in self.edits),
+            tuple(Edit(field, as_value(before), as_value(after)) for field, before, after in self.edits),
             self.reason,
             self.via,
-            self.kept,
+            {field: as_value(value) for field, value in self.kept.items()},
+            Kind(self.kind),
+            self.item_id,
+            self.stage,
         )
+
+
+def as_value(stored: Any) -> Value:
+    """A value as it comes back from JSON, which knows no tuples."""
+    return tuple(stored) if isinstance(stored, list) else stored
 
 
 class Job(models.Model):

@@ -16,6 +16,7 @@ class MirroredRole(models.Model):
     permissions = models.JSONField(default=list)
     can_manage = models.BooleanField(default=False)
     editable = models.BooleanField(default=False)
+    settings = models.JSONField(default=dict)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["organization", "remote_id"], name="role_once")]
@@ -24,7 +25,31 @@ class MirroredRole(models.Model):
         return self.name
 
     def role(self) -> Role:
-        return Role(self.remote_id, self.name, frozenset(self.permissions), self.can_manage, self.editable)
+        return Role(
+            self.remote_id,
+            self.name,
+            frozenset(self.permissions),
+            self.can_manage,
+            self.editable,
+            {name: tuple(v) if isinstance(v, list) else v for name, v in self.settings.items()},
+        )
+
+
+class MirroredGroup(models.Model):
+    """A group. Who is in it costs a call of its own: `user_ids` is as of `members_read_at`."""
+
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="groups")
+    remote_id = models.CharField(max_length=100)
+    name = models.CharField(max_length=300)
+    user_ids = models.JSONField(default=list)
+    # When the read that it shows began: an older read never overwrites a newer one.
+    members_read_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["organization", "remote_id"], name="group_once")]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class MirroredMember(models.Model):

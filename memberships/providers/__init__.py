@@ -1,11 +1,13 @@
 """The remote APIs behind one small protocol. No Django here; configuration comes as arguments."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from memberships.domain.people import Actor, Member, Role, Roster, Value
+from memberships.domain.items import Item, Items, Kind
+from memberships.domain.people import PINS, Actor, Member, Role, Roster, Value, group_of
+from memberships.domain.views import View
 
 
 class FieldKind(StrEnum):
@@ -15,11 +17,21 @@ class FieldKind(StrEnum):
     URL = "url"
     NUMBER = "number"
     """One of the phone numbers the person takes part in."""
+    TEXT = "text"
+    PERSON = "person"
+    """A user id."""
+    GROUP = "group"
+    """In this group, or not."""
+    VIEWS = "views"
+    """The ids of views, in order."""
+    PERMISSIONS = "permissions"
+    NAMED = "named"
+    """Ids of something that has names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A membership field people may write: our name, its label on the screen, and its choices if it has fixed ones.
+    """A field people may write: our name, its label on the screen, and its choices if it has fixed ones.
 
     `choices` pair what a form posts with what people read; a flag's are "true" and "false". `bulk` says whether the
     same value makes sense for many people. `hint` is for whoever chooses a value.
@@ -34,13 +46,13 @@ class Field:
 
     def parse(self, posted: str) -> Value:
         """A form's text as the provider's value; empty clears."""
-        if self.kind is FieldKind.FLAG:
+        if self.kind in (FieldKind.FLAG, FieldKind.GROUP):
             return posted == "true"
         return posted or None
 
     def posted(self, value: Value) -> str:
         """The provider's value as a form's text."""
-        if self.kind is FieldKind.FLAG:
+        if self.kind in (FieldKind.FLAG, FieldKind.GROUP):
             return "" if value is None else str(bool(value)).lower()
         return str(value or "")
 
@@ -49,13 +61,17 @@ class Field:
         return dict(self.choices).get(self.posted(value), "–" if value in (None, "") else str(value))
 
 
+IN_OR_OUT = (("true", "In"), ("false", "Not in"))
+
+
 @dataclass(frozen=True, slots=True)
 class Capabilities:
     """What this provider can do: screens ask here, never for the provider's name."""
 
     label: str
     fields: tuple[Field, ...]
-    bulk_size: int
+    bulk_sizes: Mapping[Kind, int]
+    """How many of a kind one call may change; what isn't here is changed one by one."""
     invite: bool
     deactivate: bool
     deactivation_notes: tuple[str, ...]
@@ -63,9 +79,31 @@ class Capabilities:
     reactivation_notes: tuple[str, ...]
     manage_permission: str
     """What the permission to manage the organization is called on the provider's own screens."""
+    manage_permission_name: str
+    """What the API calls it."""
+    item_fields: Mapping[Kind, tuple[Field, ...]] = field(default_factory=dict)
+    """What besides people can be written here, and which fields of it."""
+    pinned_views: bool = False
+
+    @property
+    def groups(self) -> bool:
+        return Kind.GROUP in self.item_fields
+
+    @property
+    def work(self) -> bool:
+        return Kind.TASK in self.item_fields
+
+    @property
+    def edits_roles(self) -> bool:
+        return Kind.ROLE in self.item_fields
 
     def field(self, name: str) -> Field:
-        return next((f for f in self.fields if f.name == name), Field(name, name, FieldKind.CHOICE))
+        if group_of(name):
+            return Field(name, "Group", FieldKind.GROUP, IN_OR_OUT)
+        if name == PINS:
+            return Field(PINS, "Pinned views", FieldKind.VIEWS)
+        known = (*self.fields, *(f for fields in self.item_fields.values() for f in fields))
+        return next((f for f in known if f.name == name), Field(name, name, FieldKind.CHOICE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +131,56 @@ class Deactivation:
     member_id: str
 
 
-type Request = Change | Invitation | Deactivation
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """Put one user into a group, or take them out."""
+
+    group_id: str
+    user_id: str
+    inside: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Pinning:
+    """These views, in this order, are what one member has pinned."""
+
+    member_id: str
+    view_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Creation:
+    kind: Kind
+    values: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class ItemChange:
+    """The same new values for these items: as with `Change`, never for none."""
+
+    kind: Kind
+    values: Mapping[str, Value]
+    item_ids: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not self.values or not self.item_ids or not all(self.item_ids):
+            raise ValueError("A change needs values and the ids of what it is for.")
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    kind: Kind
+    item_id: str
+
+
+type Request = Change | Invitation | Deactivation | Grouping | Pinning | Creation | ItemChange | Deletion
 
 
 class MembershipProvider(Protocol):
-    """One organization at one provider, in one person's name. Raises ProviderError and nothing else."""
+    """One organization at one provider, in one person's name. Raises ProviderError and nothing else.
+
+    What the capabilities leave out is never asked for.
+    """
 
     capabilities: Capabilities
 
@@ -111,7 +194,33 @@ class MembershipProvider(Protocol):
         """The phone numbers a person takes part in: id and how it reads. Empty where there is no such thing."""
         ...
 
-    def apply(self, request: Request) -> Member | None:
-        """Send one request. An answer that shows the whole changed member is returned and counts as a re-read;
-        None means that only a re-read can tell."""
+    def groups(self) -> list[Item]: ...
+
+    def group_members(self, group_id: str) -> frozenset[str] | None:
+        """The user ids in a group, people who left included; None when there is no such group."""
+        ...
+
+    def views(self) -> list[View]:
+        """Every view that can be pinned, as far as this person sees it, in the order of the sidebar."""
+        ...
+
+    def pinned_views(self, member_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """Of each member; one call a person."""
+        ...
+
+    def work(self, kind: Kind, user_id: str) -> list[Item]:
+        """The open tasks, or the active opportunities, of one person."""
+        ...
+
+    def find_work(self, kind: Kind, item_ids: Collection[str], holders: Collection[str]) -> Items:
+        """These tasks or opportunities, done ones too. `holders` are user ids they are likely to be found with."""
+        ...
+
+    def role_choices(self) -> Mapping[str, list[tuple[str, str]]]:
+        """For fields of roles whose choices have to be asked for: ids and names."""
+        ...
+
+    def apply(self, request: Request) -> Member | Item | None:
+        """Send one request. An answer that shows the whole changed member or item is returned and counts as a
+        re-read; of a member it may show pinned views alone (an Item). None means that only a re-read can tell."""
         ...

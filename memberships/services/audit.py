@@ -13,6 +13,8 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from memberships.domain.items import WORK, Kind
+from memberships.domain.people import group_of
 from memberships.domain.plan import Action, Edit, Row
 from memberships.models import AuditEntry, Connection, Job, Organization, Plan
 
@@ -22,7 +24,8 @@ CHANNEL_SCREEN = "dashboard"
 CHANNEL_OUTSIDE = "outside"
 
 _HASHED = (
-    "number", "event", "channel", "actor_id", "actor_name", "member_id", "member_name", "member_email", "field",
+    "number", "event", "channel", "actor_id", "actor_name", "member_id", "member_name", "member_email",
+    "item_kind", "item_id", "item_name", "field",
     "before", "after", "before_text", "after_text", "outcome", "error", "reason", "gained_power",
 )  # fmt: skip
 
@@ -129,22 +132,38 @@ _EVENTS = {
     Action.INVITE: "member.invited",
     Action.REACTIVATE: "member.reactivated",
     Action.DEACTIVATE: "member.deactivated",
+    Action.CREATE: "created",
+    Action.DELETE: "deleted",
 }
 
 
 def outcomes(job: Job, row: Row, outcome: str, error: str, words: Words) -> list[AuditEntry]:
-    """One entry per person and field: what was to be set, and what became of it."""
+    """One entry per subject and field: what was to be set, and what became of it."""
     entries = []
     for edit in row.edits or (Edit("", None, None),):
-        entry = _by(job.connection, _EVENTS.get(row.action, f"member.{edit.field}.set"))
+        entry = _by(job.connection, event_of(row.kind, row.action, edit.field))
         entry.channel, entry.reason, entry.plan_id = job.plan.channel, job.plan.reason, job.plan_id
         entry.member_id, entry.member_name, entry.member_email = row.member_id, row.name, row.email
+        if row.kind is not Kind.MEMBER:
+            entry.item_kind, entry.item_id, entry.item_name = row.kind.value, row.item_id, row.name
+            entry.member_name = words.names.get(row.member_id, "")
         entry.outcome, entry.error = outcome, error
         if edit.field:
-            _, entry.before_text, entry.after_text = words.edit(edit)
+            told = words.edit(edit)
+            entry.before_text, entry.after_text = told.before[:300], told.after[:300]
             entry.field, entry.before, entry.after = edit.field, edit.before, edit.after
+        if row.action is Action.DELETE:
+            entry.before = dict(row.kept)
         entries.append(entry)
     return entries
+
+
+def event_of(kind: Kind, action: Action, field: str) -> str:
+    if kind in WORK:
+        return f"{kind}.moved"
+    if kind is not Kind.MEMBER:
+        return f"{kind}.{_EVENTS.get(action, 'changed')}"
+    return _EVENTS.get(action) or f"member.{'group' if group_of(field) else field}.set"
 
 
 def made_late(entry: AuditEntry, plan: Plan) -> AuditEntry:
@@ -182,7 +201,10 @@ def search(
     entries = AuditEntry.objects.filter(organization=organization)
     if text:
         entries = entries.filter(
-            Q(member_name__icontains=text) | Q(member_email__icontains=text) | Q(actor_name__icontains=text)
+            Q(member_name__icontains=text)
+            | Q(member_email__icontains=text)
+            | Q(actor_name__icontains=text)
+            | Q(item_name__icontains=text)
         )
     if event:
         entries = entries.filter(event=event)

@@ -14,6 +14,7 @@ from django.db.models import Count
 from django.tasks import task
 from django.utils import timezone
 
+from memberships.domain.items import Kind
 from memberships.domain.plan import Action, Verdict
 from memberships.models import Connection, Job, Organization, Outcome
 from memberships.providers.errors import Disconnected, RateLimited, Refused, Unavailable
@@ -103,8 +104,10 @@ def _turn(job: Job, lease: Lease) -> None:
 
 
 def _refresh_after(job: Job) -> None:
-    """People who came or went show in the lists only after a read; what an answer says of them is not enough."""
-    moved = job.plan.rows.filter(outcome=Outcome.DONE).exclude(action=Action.CHANGE)
+    """People who came or went, and what a role grants now, show in the lists only after a read of everyone."""
+    moved = job.plan.rows.filter(outcome=Outcome.DONE, kind__in=(Kind.MEMBER, Kind.ROLE)).exclude(
+        kind=Kind.MEMBER, action=Action.CHANGE
+    )
     if moved.exists() and roster.claim_refresh(job.organization):
         roster.refresh_roster.enqueue(job.connection_id)
 

@@ -156,9 +156,8 @@ def _entry(difference: Difference, words: Words, since: datetime) -> AuditEntry:
         since=since,
         gained_power=difference.gained_power,
     )
-    _, entry.before_text, entry.after_text = words.edit(
-        Edit(difference.field, difference.before, difference.after)
-    )
+    told = words.edit(Edit(difference.field, difference.before, difference.after))
+    entry.before_text, entry.after_text = told.before, told.after
     if difference.event == "member.gone":
         # Nowhere else is kept what they had.
         entry.before = {ROLE: member.role_id, STATUS: member.status.value, **member.settings}

@@ -14,6 +14,7 @@ from django.db.models.functions import Coalesce
 from django.tasks import task
 from django.utils import timezone
 
+from memberships.domain.items import NAME, PERMISSIONS, Item, Kind
 from memberships.domain.listing import Query
 from memberships.domain.people import ROLE, Member, Role, Roster, Status, searchable
 from memberships.domain.plan import Action, Row
@@ -126,11 +127,34 @@ def keep_roles(organization: Organization, roles: Sequence[Role]) -> None:
                     "permissions": sorted(role.permissions),
                     "can_manage": role.can_manage,
                     "editable": role.editable,
+                    "settings": dict(role.settings),
                 },
             )
         MirroredRole.objects.filter(organization=organization).exclude(
             remote_id__in=[r.id for r in roles]
         ).delete()
+
+
+def keep_role(organization: Organization, row: Row, item: Item | None, manage_permission: str) -> None:
+    """Show in the mirror what a row has just done to a role."""
+    if row.kind is not Kind.ROLE:
+        return
+    if row.action is Action.DELETE:
+        MirroredRole.objects.filter(organization=organization, remote_id=row.item_id).delete()
+    elif item is not None:
+        granted = item.value(PERMISSIONS)
+        permissions = list(granted) if isinstance(granted, tuple) else []
+        MirroredRole.objects.update_or_create(
+            organization=organization,
+            remote_id=item.id,
+            defaults={
+                "name": item.name,
+                "permissions": permissions,
+                "can_manage": manage_permission in permissions,
+                "editable": True,
+                "settings": {k: v for k, v in item.values.items() if k not in (NAME, PERMISSIONS)},
+            },
+        )
 
 
 def keep_member(organization: Organization, member: Member, request: Row) -> None:
@@ -144,7 +168,12 @@ def keep_member(organization: Organization, member: Member, request: Row) -> Non
             row.role_id, row.can_manage = member.role_id, member.can_manage
         if request.action is not Action.CHANGE:
             row.status = member.status.value
-        row.settings |= {name: value for name, value in member.settings.items() if name in request.wanted}
+        # What a read of everyone doesn't tell, such as groups, is not kept here.
+        row.settings |= {
+            name: member.settings[name]
+            for name in row.settings
+            if name in request.wanted & member.settings.keys()
+        }
         with transaction.atomic():
             row.save(update_fields=["role_id", "status", "can_manage", "settings"])
             Organization.objects.filter(pk=organization.pk).update(mirror_changed_at=timezone.now())
@@ -166,13 +195,24 @@ class Freshness:
 
 
 def freshness(organization: Organization) -> Freshness:
+    return freshness_of(
+        organization.roster_read_at,
+        organization.refresh_until,
+        organization.refresh_error,
+        settings.MIRROR_FRESH_S,
+    )
+
+
+def freshness_of(
+    read_at: datetime | None, refresh_until: datetime | None, error: str, fresh_s: float
+) -> Freshness:
+    """How fresh something read at that time is. `refresh_until` lies ahead while somebody reads it again."""
     now = timezone.now()
-    read_at = organization.roster_read_at
-    stale = read_at is None or now - read_at > timedelta(seconds=settings.MIRROR_FRESH_S)
-    refreshing = organization.refresh_until is not None and organization.refresh_until > now
-    tried_at = organization.refresh_until if organization.refresh_error and not refreshing else None
+    stale = read_at is None or now - read_at > timedelta(seconds=fresh_s)
+    refreshing = refresh_until is not None and refresh_until > now
+    tried_at = refresh_until if error and not refreshing else None
     failed_lately = tried_at is not None and now - tried_at < _TRY_AGAIN
-    return Freshness(read_at, stale, refreshing, organization.refresh_error, failed_lately)
+    return Freshness(read_at, stale, refreshing, error, failed_lately)
 
 
 def claim_refresh(organization: Organization) -> bool:

@@ -14,15 +14,17 @@ from django.utils import timezone
 from memberships.domain import guards
 from memberships.domain.batches import Batch, Pending, Phase, batches
 from memberships.domain.guards import Situation
-from memberships.domain.people import ROLE, Member
-from memberships.domain.plan import Action, Edit, Row, Verdict, at_step, has_arrived, is_so, is_stale
+from memberships.domain.items import PERMISSIONS, WORK, Item, Kind, to_be_made
+from memberships.domain.people import PINS, ROLE, Member, group_field
+from memberships.domain.plan import Action, Edit, Row, Verdict, at_step
+from memberships.domain.reading import Subject, has_arrived, is_so, is_stale
 from memberships.models import Cause, Job, Outcome, PlanRow
-from memberships.providers import Change, Deactivation, Invitation, Request
 from memberships.providers.errors import Disconnected, NotSent, RateLimited, Refused, Unavailable
 
-from . import audit, roster
+from . import audit, groups, reads, roster
 from .connections import permit, provider_for
 from .lease import Lease
+from .requests import request
 from .wording import Words
 
 # After a lost answer, or a yes that can't be seen yet: how long to wait before each further look.
@@ -68,7 +70,7 @@ class Run:
         self.provider = provider_for(job.connection, patient=True)
         self.stored = {row.pk: row for row in job.plan.rows.filter(verdict=Verdict.WILL).order_by("position")}
         self.rows = {pk: at_step(row.row(), row.step) for pk, row in self.stored.items()}
-        self.words = Words(self.provider.capabilities, {})
+        self.words = Words(self.provider.capabilities, {}, job.plan.names)
         self.now: Situation
         self.queue: deque[Batch] | None = None
         self.fresh = False  # nothing was sent since everyone was read
@@ -76,6 +78,8 @@ class Run:
         self.refusals: list[str] = []
         self.lost = 0
         self.note = ""
+        # All stages before this one are over.
+        self.passed = 0
 
     def go(self) -> None:
         """Send all that is left and settle what is unknown.
@@ -93,7 +97,9 @@ class Run:
                 self.with_outcome(Outcome.NOT_ATTEMPTED), Finding(Outcome.REFUSED, Cause.GUARD, _NOT_ALLOWED)
             )
         while not self.must_stop() and (batch := self.next_batch()):
-            if batch.phase is Phase.SELF and self.with_outcome(Outcome.UNKNOWN):
+            if self.comes_too_early(batch):
+                self.settle_stage(batch.stage)
+            elif batch.phase is Phase.SELF and self.with_outcome(Outcome.UNKNOWN):
                 self.settle()
             elif not self.fresh and self.concerns_managers(batch.rows):
                 self.look()
@@ -103,9 +109,10 @@ class Run:
                     [p.key for p in batch.pending], Finding(Outcome.REFUSED, Cause.GUARD, reason)
                 )
                 self.queue = None
-            else:
+            elif self.look_closer(batch):
                 self.send(batch)
         self.settle()
+        self.compare_groups()
         self.finish()
 
     # What is left
@@ -115,7 +122,7 @@ class Run:
 
     def leaves_too_few(self, rows: list[Row]) -> bool:
         """Judged as if every request without an answer, of this job or one that waits, will still take effect."""
-        if not any(self.now.takes_power(row) for row in rows):
+        if not any(self.now.takers(row) for row in rows):
             return False
         unknown = PlanRow.objects.filter(
             plan__organization=self.organization, outcome=Outcome.UNKNOWN, plan__job__finished_at=None
@@ -130,6 +137,8 @@ class Run:
         managers = self.now.roster.managers()
         return any(
             row.member_id in managers and (ROLE in row.wanted or row.action is Action.DEACTIVATE)
+            if row.kind is Kind.MEMBER
+            else PERMISSIONS in row.wanted and any(m.id in managers for m in self.now.holders(row))
             for row in rows
         )
 
@@ -139,8 +148,35 @@ class Run:
                 Pending(pk, self.rows[pk], self.stored[pk].at_most)
                 for pk in self.with_outcome(Outcome.NOT_ATTEMPTED)
             ]
-            self.queue = deque(batches(waiting, self.now, self.provider.capabilities.bulk_size))
+            self.queue = deque(batches(waiting, self.now, self.provider.capabilities.bulk_sizes))
         return self.queue.popleft() if self.queue else None
+
+    def comes_too_early(self, batch: Batch) -> bool:
+        """Is there anything of an earlier stage that isn't known to be over?"""
+        return batch.stage > self.passed
+
+    def settle_stage(self, stage: int) -> None:
+        """Nothing of a later stage is sent before all of the earlier ones is done; if it can't be, the job ends.
+
+        Work that somebody else has finished or moved meanwhile holds nothing up.
+        """
+        if self.with_outcome(Outcome.UNKNOWN):
+            self.settle()
+        self.queue = None
+        left = [
+            row
+            for row in self.stored.values()
+            if row.stage < stage
+            and row.outcome != Outcome.DONE
+            and not (row.kind in WORK and row.cause == Cause.STALE)
+        ]
+        if left and not any(row.outcome in _UNSETTLED for row in left):
+            self.note = (
+                "Stopped, because an earlier step was not done. What comes after it was not attempted."
+            )
+        elif not left:
+            self.passed = stage
+            self.compare()
 
     def must_stop(self) -> bool:
         if self.note:
@@ -159,14 +195,26 @@ class Run:
         """Read everyone. What was sent and shows is done; what moved since the review is refused."""
         self.lease.renew()
         if self.must_read_roles():
-            roles = {role.id: role for role in self.provider.roles()}
+            its_roles = self.provider.roles()
+            roster.keep_roles(self.organization, its_roles)
+            roles = {role.id: role for role in its_roles}
             self.lease.renew()
         else:
             roles = dict(self.now.roles)
         live = self.provider.roster()
         roster.keep(self.organization, live)
-        live = replace(live, members=dict(live.members))
-        self.now = Situation(live, roles, self.job.connection.user_id, settings.MINIMUM_MANAGERS)
+        members = dict(live.members)
+        open_rows = [self.rows[pk] for pk, row in self.stored.items() if row.outcome in _UNSETTLED]
+        items = reads.items(self.provider, self.organization, open_rows, roles, self.lease.renew)
+        self.add_details(members, open_rows)
+        self.now = Situation(
+            replace(live, members=members),
+            roles,
+            self.job.connection.user_id,
+            settings.MINIMUM_MANAGERS,
+            items,
+            self.provider.capabilities.manage_permission_name,
+        )
         self.words.roles = roles
         permit(self.job.connection, self.may_write())
         self.fresh, self.behind, self.queue = True, False, None
@@ -174,18 +222,51 @@ class Run:
             self.count(unreadable_tries=0)
         self.compare()
 
+    def add_details(self, members: dict[str, Member], rows: list[Row]) -> None:
+        """What the roster doesn't tell: who is in the groups concerned, and the views of those that were sent."""
+        changing = [row for row in rows if row.action is Action.CHANGE]
+        wanted, concerned = reads.group_ids(changing), [row.member_id for row in changing]
+        reads.add_groups(self.provider, self.organization, members, wanted, concerned, self.lease.renew)
+        sent = [self.rows[pk] for pk in self.with_outcome(Outcome.UNKNOWN)]
+        if pinners := reads.pinners(sent):
+            self.lease.renew()
+            reads.add_pins(self.provider, members, pinners)
+
+    def look_closer(self, batch: Batch) -> bool:
+        """Read what costs a call a person only now that it is due. Is the batch still to be sent?"""
+        keys = [p.key for p in batch.pending]
+        if pinners := reads.pinners(batch.rows):
+            self.lease.renew()
+            members: dict[str, Member] = self.now.roster.members  # type: ignore[assignment]
+            try:
+                reads.add_pins(self.provider, members, pinners)
+            except Refused as refusal:
+                self.refused(keys, refusal)
+                return False
+            self.compare()
+        return all(self.stored[pk].outcome == Outcome.NOT_ATTEMPTED for pk in keys)
+
+    def subject(self, row: Row, by_email: Mapping[str, Member]) -> Subject | None:
+        if row.kind is Kind.MEMBER:
+            return self.now.roster.members.get(row.member_id) or by_email.get(row.email)
+        return self.now.item(row)
+
     def compare(self) -> None:
         """What was sent and shows is done, however late; what is still to be sent and has moved is refused."""
         by_email = self.now.roster.by_email()
-        shown: dict[int, Member | None] = {}
+        shown: dict[int, Subject | None] = {}
         stale = {}
         for pk, row in self.rows.items():
-            member = self.now.roster.members.get(row.member_id) or by_email.get(row.email)
             stored = self.stored[pk]
-            if stored.outcome in _UNSETTLED and stored.sent_at and has_arrived(row, member):
-                shown[pk] = member
-            elif stored.outcome == Outcome.NOT_ATTEMPTED and is_stale(row, member):
-                words = self.so_far(pk) + self.words.stale(row, member) + _sent_or_not(stored)
+            if stored.outcome not in _UNSETTLED or stored.stage > self.passed:
+                continue
+            subject = self.subject(row, by_email)
+            if _is_unread(row, subject):
+                continue
+            if stored.sent_at and has_arrived(row, subject):
+                shown[pk] = subject
+            elif stored.outcome == Outcome.NOT_ATTEMPTED and is_stale(row, subject):
+                words = self.so_far(pk) + self.words.stale(row, subject) + _sent_or_not(stored)
                 stale[pk] = Finding(Outcome.REFUSED, Cause.STALE, words)
         self.conclude(stale)
         self.arrived(shown)
@@ -194,27 +275,31 @@ class Run:
         """What a role grants decides who is still in charge, so it is read again before power is taken."""
         if not hasattr(self, "now"):
             return True
+        if any(row.kind == Kind.ROLE and row.outcome in _UNSETTLED for row in self.stored.values()):
+            return True
         return self.concerns_managers(self.rows[pk] for pk in self.with_outcome(Outcome.NOT_ATTEMPTED))
 
     def take_up_after_a_crash(self) -> None:
         """Rows that were about to be sent, of which no answer is known and nothing shows: send them again.
 
-        Every request sets a value and is the same twice as once.
+        Such a request sets a value and is the same twice as once. Only what makes something new is not.
         """
         interrupted = [pk for pk in self.with_outcome(Outcome.UNKNOWN) if not self.stored[pk].error]
-        self.put(interrupted, outcome=Outcome.NOT_ATTEMPTED)
+        made = [pk for pk in interrupted if self.rows[pk].action is Action.CREATE]
+        self.put(made, error="The worker stopped while this was sent.")
+        self.put([pk for pk in interrupted if pk not in made], outcome=Outcome.NOT_ATTEMPTED)
         self.compare()
 
     # Sending
 
     def send(self, batch: Batch) -> None:
         keys = [p.key for p in batch.pending]
-        request = _request(batch, self.provider.capabilities.bulk_size)
+        its_request = request(batch, self.now.roster)
         first_time = [pk for pk in keys if not self.stored[pk].sent_at]
         self.put(keys, outcome=Outcome.UNKNOWN, sent_at=timezone.now(), error="", advice="")
         self.fresh = False
         try:
-            answer = self.provider.apply(request)
+            answer = self.provider.apply(its_request)
         except Refused as refusal:
             self.lost = 0
             self.refused(keys, refusal)
@@ -233,34 +318,73 @@ class Run:
             self.lost, self.refusals = 0, []
             self.answered(keys, answer)
 
-    def answered(self, keys: list[int], answer: Member | None) -> None:
+    def answered(self, keys: list[int], answer: Member | Item | None) -> None:
         row = self.rows[keys[0]]
-        mine = answer is not None and len(keys) == 1 and row.member_id in ("", answer.id)
-        if answer is None or not mine or not has_arrived(row, answer):
+        subject = self.answer_about(row, answer) if len(keys) == 1 else None
+        if subject is None or not has_arrived(row, subject):
             self.behind = True
             return
-        known = self.now.roster.members.get(answer.id, answer)
-        shown = replace(
-            known,
-            role_id=answer.role_id,
-            status=answer.status,
-            can_manage=answer.can_manage,
-            settings={**known.settings, **answer.settings},
-        )
-        self.now.roster.members[answer.id] = shown  # type: ignore[index]
-        roster.keep_member(self.organization, shown, row)
-        self.arrived({keys[0]: shown})
+        if isinstance(subject, Member):
+            self.now.roster.members[subject.id] = subject  # type: ignore[index]
+            roster.keep_member(self.organization, subject, row)
+        else:
+            self.now.items[subject.kind, subject.id] = subject  # type: ignore[index]
+        self.arrived({keys[0]: subject})
 
-    def arrived(self, shown: Mapping[int, Member | None]) -> None:
+    def answer_about(self, row: Row, answer: Member | Item | None) -> Subject | None:
+        """The subject of a row as its answer shows it; None when the answer is about something else."""
+        members = self.now.roster.members
+        match answer:
+            case Member(id=pk) if row.kind is Kind.MEMBER and row.member_id in ("", pk):
+                known = members.get(pk, answer)
+                return replace(
+                    known,
+                    role_id=answer.role_id,
+                    status=answer.status,
+                    can_manage=answer.can_manage,
+                    settings={**known.settings, **answer.settings},
+                )
+            case Item(kind=Kind.MEMBER, id=pk) if row.member_id == pk and pk in members:
+                return replace(members[pk], settings={**members[pk].settings, **answer.values})
+            case Item(kind=kind, id=pk) if kind is row.kind and row.item_id in ("", pk):
+                return answer
+            case _:
+                return None
+
+    def arrived(self, shown: Mapping[int, Subject | None]) -> None:
         """These rows show what they ask for. Whoever is back, but not yet with their role, goes on to get it."""
         done = {}
-        for pk, member in shown.items():
+        for pk, subject in shown.items():
             whole = self.stored[pk].row()
-            if member is None or is_so(whole, member):
-                done[pk] = Finding(Outcome.DONE, advice=self.words.differences(whole, member))
+            if whole.action is Action.CREATE and isinstance(subject, Item):
+                self.made(pk, subject)
+            if not isinstance(subject, Member) or is_so(whole, subject):
+                done[pk] = Finding(Outcome.DONE, advice=self.words.differences(whole, subject))
             else:
-                self.give_role(pk, member)
+                self.give_role(pk, subject)
         self.conclude(done)
+        self.show_in_mirror(done, shown)
+
+    def show_in_mirror(self, done: Iterable[int], shown: Mapping[int, Subject | None]) -> None:
+        """Roles and groups as they are now, without a read of everyone."""
+        for pk in done:
+            member = self.now.roster.members.get(self.rows[pk].member_id)
+            subject = shown[pk]
+            item = subject if isinstance(subject, Item) else None
+            roster.keep_role(self.organization, self.rows[pk], item, self.now.manage_permission)
+            groups.keep_row(self.organization, self.rows[pk], item, member.user_id if member else "")
+
+    def made(self, pk: int, item: Item) -> None:
+        """Something new has an id now; rows that wait for it learn it."""
+        self.put([pk], item_id=item.id)
+        self.rows[pk] = replace(self.rows[pk], item_id=item.id)
+        awaited = group_field(to_be_made(item.name))
+        for other, row in self.rows.items():
+            if awaited in row.wanted:
+                edits = tuple(replace(e, field=group_field(item.id)) for e in row.edits)
+                self.put([other], edits=[[e.field, e.before, e.after] for e in edits])
+                self.rows[other] = replace(row, edits=edits)
+        self.words.names = {**self.words.names, item.id: item.name}
 
     def give_role(self, pk: int, member: Member) -> None:
         """The second step of coming back, written down together with the first."""
@@ -338,6 +462,27 @@ class Run:
         if self.job.settle_tries:  # what is sent later has its own time
             self.count(settle_tries=0)
 
+    def compare_groups(self) -> None:
+        """Whoever came back: are they in the groups they were in? An answer doesn't say that, so it is read last."""
+        back = {
+            pk: self.stored[pk].row()
+            for pk in self.with_outcome(Outcome.DONE)
+            if self.rows[pk].action is Action.REACTIVATE
+        }
+        wanted = reads.group_ids(back.values())
+        if not wanted:
+            return
+        members = dict(self.now.roster.members)
+        concerned = [row.member_id for row in back.values()]
+        try:
+            reads.add_groups(self.provider, self.organization, members, wanted, concerned, self.lease.renew)
+        except Refused as refusal:
+            self.put(back, advice=f"Whether they are in their groups again could not be read: {refusal}")
+            return
+        for pk, row in back.items():
+            if row.member_id in members:
+                self.put([pk], advice=self.words.differences(row, members[row.member_id]))
+
     def finish(self) -> None:
         with transaction.atomic():
             self.lease.renew()
@@ -401,12 +546,6 @@ def _sent_or_not(stored: PlanRow) -> str:
     return " Nothing was sent."
 
 
-def _request(batch: Batch, bulk_size: int) -> Request:
-    row = batch.rows[0]
-    match row.action:
-        case Action.INVITE | Action.REACTIVATE:
-            return Invitation(row.email, str(row.wanted[ROLE]))
-        case Action.DEACTIVATE:
-            return Deactivation(row.member_id)
-        case Action.CHANGE:
-            return Change(row.wanted, tuple(row.member_id for row in batch.rows))
+def _is_unread(row: Row, subject: Subject | None) -> bool:
+    """Is it still to be read what the row is about? Pinned views are, until their turn comes."""
+    return PINS in row.wanted and isinstance(subject, Member) and PINS not in subject.settings

@@ -12,9 +12,10 @@ from django.http import StreamingHttpResponse
 from django.utils import timezone
 
 from memberships.domain.history import Person
+from memberships.domain.items import Kind
 from memberships.models import AuditEntry, MirroredMember, PlanRow
 
-from .wording import Words
+from .wording import Told, Words
 
 # A spreadsheet takes a cell that starts with one of these for a formula and may run it.
 # https://owasp.org/www-community/attacks/CSV_Injection
@@ -69,6 +70,8 @@ def outcomes(rows: QuerySet[PlanRow], words: Words) -> Iterator[list[object]]:
         "name",
         "email",
         "id",
+        "what",
+        "its id",
         "action",
         "field",
         "before",
@@ -83,13 +86,17 @@ def outcomes(rows: QuerySet[PlanRow], words: Words) -> Iterator[list[object]]:
         outcome = stored.outcome if stored.verdict == "will" else stored.verdict
         settled = stored.settled_at.strftime("%Y-%m-%d %H:%M:%S") if stored.settled_at else ""
         error = stored.error or (stored.reason if stored.verdict != "will" else "")
-        for edit in [words.edit(edit) for edit in row.edits] or [("", "", "")]:
+        for edit in [words.edit(edit) for edit in row.edits] or [Told("", "", "", "")]:
             yield [
                 row.name,
                 row.email,
                 row.member_id,
+                "" if row.kind is Kind.MEMBER else row.kind.value,
+                row.item_id,
                 row.action.value,
-                *edit,
+                edit.label,
+                edit.before,
+                edit.after,
                 outcome,
                 error,
                 stored.advice,
@@ -98,9 +105,9 @@ def outcomes(rows: QuerySet[PlanRow], words: Words) -> Iterator[list[object]]:
 
 
 _AUDIT = (
-    "number", "at", "event", "actor_name", "actor_id", "member_name", "member_email", "member_id", "field", "before",
-    "after", "before_text", "after_text", "outcome", "error", "reason", "channel", "since", "gained_power", "plan_id",
-    "previous_hash", "hash",
+    "number", "at", "event", "actor_name", "actor_id", "member_name", "member_email", "member_id", "item_kind",
+    "item_name", "item_id", "field", "before", "after", "before_text", "after_text", "outcome", "error", "reason",
+    "channel", "since", "gained_power", "plan_id", "previous_hash", "hash",
 )  # fmt: skip
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from memberships.domain.people import ROLE, Member, Role, Value
+from memberships.domain import permissions
+from memberships.domain.items import MEMBERS, OPEN, WORK, Kind, to_be_made
+from memberships.domain.people import PINS, ROLE, Member, Role, Value, group_of
 from memberships.domain.plan import Action, Edit, Row
-from memberships.providers import Capabilities
+from memberships.domain.reading import Subject, leaves_groups
+from memberships.domain.views import difference
+from memberships.providers import Capabilities, FieldKind
 
 
 def people(number: int) -> str:
@@ -17,51 +22,115 @@ def members(number: int) -> str:
     return "1 member" if number == 1 else f"{number:,} members"
 
 
+def changes(number: int) -> str:
+    return "1 change" if number == 1 else f"{number:,} changes"
+
+
 def invitations(number: int) -> str:
     return "1 invitation" if number == 1 else f"{number:,} invitations"
 
 
-class Words:
-    """How one organization's fields and values read."""
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An edit as people read it. Of a list also what comes, what goes, and whether the rest changes places."""
 
-    def __init__(self, capabilities: Capabilities, roles: Mapping[str, Role]) -> None:
+    field: str
+    label: str
+    before: str
+    after: str
+    added: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
+    reordered: bool = False
+    is_list: bool = False
+
+    @property
+    def named(self) -> bool:
+        """Does the value alone not say what changes?"""
+        return bool(group_of(self.field)) or self.is_list
+
+
+class Words:
+    """How one organization's fields and values read. `names` are of groups, views and people, by id."""
+
+    def __init__(
+        self, capabilities: Capabilities, roles: Mapping[str, Role], names: Mapping[str, str] | None = None
+    ) -> None:
         self.capabilities = capabilities
         self.roles = roles
+        self.names = names or {}
 
     def label(self, field: str) -> str:
+        if group_id := group_of(field):
+            return f"Group {self.name(group_id)}"
         return self.capabilities.field(field).label
+
+    def name(self, item_id: str) -> str:
+        return self.names.get(item_id, item_id.removeprefix(to_be_made("")))
 
     def value(self, field: str, value: Value) -> str:
         if field == ROLE:
             role = self.roles.get(str(value))
             return role.name if role else str(value or "–")
-        return self.capabilities.field(field).text(value)
+        if isinstance(value, tuple | list):
+            return ", ".join(self.each(field, value)) or "None"
+        its_field = self.capabilities.field(field)
+        return self.name(str(value)) if its_field.kind is FieldKind.PERSON else its_field.text(value)
 
-    def edit(self, edit: Edit) -> tuple[str, str, str]:
-        """Field, before and after as people read them."""
-        return self.label(edit.field), self.value(edit.field, edit.before), self.value(edit.field, edit.after)
+    def each(self, field: str, values: Sequence[str]) -> tuple[str, ...]:
+        """How each entry of a list reads."""
+        if self.capabilities.field(field).kind is FieldKind.PERMISSIONS:
+            return tuple(permissions.label(value) for value in values)
+        return tuple(self.name(value) for value in values)
 
-    def stale(self, row: Row, member: Member | None) -> str:
+    def edit(self, edit: Edit) -> Told:
+        field = edit.field
+        told = Told(field, self.label(field), self.value(field, edit.before), self.value(field, edit.after))
+        if not isinstance(edit.after, tuple):
+            return told
+        changed = difference(edit.before if isinstance(edit.before, tuple) else (), edit.after)
+        ordered = self.capabilities.field(field).kind is FieldKind.VIEWS
+        return replace(
+            told,
+            added=self.each(field, changed.added),
+            lost=self.each(field, changed.lost),
+            reordered=ordered and changed.reordered,
+            is_list=True,
+        )
+
+    def stale(self, row: Row, member: Subject | None) -> str:
         """What moved since the review: both values, so that nobody has to look them up."""
+        if row.kind is not Kind.MEMBER:
+            return self._stale_item(row, member)
         if row.action is Action.INVITE:
             return "Has come into the organization since the review."
         if member is None:
             return "Is no longer in the organization."
         if row.action is Action.REACTIVATE:
             return "Has become active since the review."
-        if not member.active:
+        if isinstance(member, Member) and not member.active and not leaves_groups(row):
             return "Has become inactive since the review."
+        return self._moved(row, member)
+
+    def _stale_item(self, row: Row, item: Subject | None) -> str:
+        if row.action is Action.CREATE:
+            return f"A {row.kind} of this name has been made since the review."
+        if item is None or item.value(OPEN) is False:
+            return f"This {row.kind} is no longer {'open' if row.kind in WORK else 'there'}."
+        return self._moved(row, item)
+
+    def _moved(self, row: Row, subject: Subject) -> str:
+        expected = {e.field: e.before for e in row.edits} or row.kept
         moved = [
-            f"{self.label(e.field)} was {self.value(e.field, e.before)} at the review and is now "
-            f"{self.value(e.field, member.value(e.field))}."
-            for e in row.edits
-            if member.value(e.field) != e.before
+            f"{self.label(field)} was {self.value(field, before)} at the review and is now "
+            f"{self.value(field, subject.value(field))}."
+            for field, before in expected.items()
+            if field != MEMBERS and subject.value(field) != before
         ]
         return " ".join(["Changed by someone else since the review:", *moved])
 
-    def differences(self, row: Row, member: Member | None) -> str:
+    def differences(self, row: Row, member: Subject | None) -> str:
         """What somebody who is back had otherwise before they left."""
-        if member is None or row.action is not Action.REACTIVATE:
+        if not isinstance(member, Member) or row.action is not Action.REACTIVATE:
             return ""
         changed = [
             f"{self.label(name)} was {self.value(name, before)}, is {self.value(name, member.settings[name])}."
@@ -70,10 +139,18 @@ class Words:
         ]
         return " ".join(["Came back differently:", *changed]) if changed else ""
 
-    def goal(self, kind: str, wanted: Mapping[str, Value], number: int) -> str:
+    def goal(self, kind: str, wanted: Mapping[str, Value], number: int, title: str = "") -> str:
         """What a plan does, as one sentence with its count."""
+        if title:
+            return title
         if kind == "invite":
             return f"Invite {people(number)} with the role {self.value(ROLE, wanted.get(ROLE))}."
+        if groups := [(group_of(field), value) for field, value in wanted.items() if group_of(field)]:
+            ((group_id, inside),) = groups
+            way = "Put {} into" if inside else "Take {} out of"
+            return f"{way.format(members(number))} the group {self.name(group_id)}."
+        if PINS in wanted:
+            return f"Change the pinned views of {members(number)}."
         if kind == "deactivate":
             return f"Deactivate {members(number)}."
         if kind == "reactivate":

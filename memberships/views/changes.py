@@ -17,7 +17,7 @@ from memberships.forms import InviteForm, MemberForm, ReasonForm, ValueForm
 from memberships.models import Plan
 from memberships.providers import FieldKind
 from memberships.providers.errors import ProviderError
-from memberships.services import audit, details, plans, roster, selection
+from memberships.services import audit, details, proposals, roster, selection
 from memberships.services.connections import capabilities
 from memberships.services.roles import HeldRole, overview
 from memberships.services.wording import Words
@@ -44,7 +44,7 @@ def choose_value(request: ManagerRequest, field: str) -> HttpResponse:
     form = ValueForm(_typed(request), field=its_field, roles=roles)
     if request.method == "POST" and form.is_valid():
         ids = [row.remote_id for row in chosen]
-        if review := _review(form, partial(plans.propose_change, request.connection, ids, form.wanted())):
+        if review := _review(form, partial(proposals.change, request.connection, ids, form.wanted())):
             return review
     words = Words(capabilities(request.organization), roles)
     context = {
@@ -70,7 +70,7 @@ def leave_or_return(request: ManagerRequest, action: str) -> HttpResponse:
         return redirect("members")
     its_capabilities = capabilities(request.organization)
     leaving = action == "deactivate"
-    propose = plans.propose_deactivation if leaving else plans.propose_reactivation
+    propose = proposals.deactivation if leaving else proposals.reactivation
     form = ReasonForm(_typed(request))
     if request.method == "POST" and form.is_valid():
         ids = [row.remote_id for row in chosen]
@@ -91,7 +91,7 @@ def invite(request: ManagerRequest) -> HttpResponse:
     form = InviteForm(_typed(request), roles=roster.roles(request.organization))
     if request.method == "POST" and form.is_valid():
         text, role_id = form.cleaned_data["addresses"], form.cleaned_data["role"]
-        if review := _review(form, partial(plans.propose_invitations, request.connection, text, role_id)):
+        if review := _review(form, partial(proposals.invitations, request.connection, text, role_id)):
             return review
     return render(request, "memberships/invite.html", {"form": form}, status=_status(form))
 
@@ -112,7 +112,7 @@ def member(request: ManagerRequest, member_id: str) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         if not (wanted := form.wanted()):
             form.add_error(None, "Nothing is changed yet: choose another value first.")
-        elif review := _review(form, partial(plans.propose_change, request.connection, [member_id], wanted)):
+        elif review := _review(form, partial(proposals.change, request.connection, [member_id], wanted)):
             return review
     entries = Paginator(audit.of_member(request.organization, member_id, row.email), HISTORY_PAGE)
     context = {

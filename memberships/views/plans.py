@@ -19,7 +19,7 @@ from memberships.domain.people import ROLE, Role
 from memberships.domain.plan import Action, Verdict
 from memberships.models import Cause, Job, Outcome, Plan, PlanRow
 from memberships.providers.errors import ProviderError
-from memberships.services import audit, jobs, plans, roster, selection, tables, wording
+from memberships.services import audit, jobs, plans, proposals, roster, selection, tables, wording
 from memberships.services.connections import capabilities
 from memberships.services.wording import Words
 
@@ -73,7 +73,7 @@ def job(request: ManagerRequest, job_id: UUID) -> HttpResponse:
 @manager_required
 def result(request: ManagerRequest, job_id: UUID) -> StreamingHttpResponse:
     its_job = _job(request, job_id)
-    words = _words(request)
+    words = _words(request, its_job.plan)
     return tables.download("receipt", tables.outcomes(its_job.plan.rows.order_by("position"), words))
 
 
@@ -92,7 +92,7 @@ def retry(request: ManagerRequest, job_id: UUID) -> HttpResponse:
     """A new plan of what is not done; with `only=stale`, of those somebody else changed."""
     its_job = _job(request, job_id)
     only_stale = request.POST.get("only") == "stale"
-    return _successor(request, its_job, partial(plans.propose_again, its_job, only_stale=only_stale))
+    return _successor(request, its_job, partial(proposals.again, its_job, only_stale=only_stale))
 
 
 @require_POST
@@ -100,13 +100,13 @@ def retry(request: ManagerRequest, job_id: UUID) -> HttpResponse:
 def undo(request: ManagerRequest, job_id: UUID) -> HttpResponse:
     """A new plan that takes back what this job did."""
     its_job = _job(request, job_id)
-    return _successor(request, its_job, partial(plans.propose_undo, its_job))
+    return _successor(request, its_job, partial(proposals.undo, its_job))
 
 
 def _successor(request: ManagerRequest, its_job: Job, propose: Callable[..., Plan]) -> HttpResponse:
     try:
         plan = propose(request.connection, reason=its_job.plan.reason, channel=audit.CHANNEL_SCREEN)
-    except plans.NothingLeft as nothing:
+    except proposals.NothingLeft as nothing:
         messages.warning(request, str(nothing))
     except ProviderError as error:
         messages.error(request, f"{error} Nothing was sent; try again.")
@@ -127,14 +127,14 @@ def _job(request: ManagerRequest, job_id: UUID) -> Job:
     raise Http404
 
 
-def _words(request: ManagerRequest) -> Words:
-    return Words(capabilities(request.organization), roster.roles(request.organization))
+def _words(request: ManagerRequest, its_plan: Plan) -> Words:
+    return Words(capabilities(request.organization), roster.roles(request.organization), its_plan.names)
 
 
 def _review(
     request: ManagerRequest, its_plan: Plan, *, problem: str = "", typed: str = "", at_number: bool = False
 ) -> HttpResponse:
-    words, counts = _words(request), plans.counts(its_plan)
+    words, counts = _words(request, its_plan), plans.counts(its_plan)
     its_job = Job.objects.filter(plan=its_plan).select_related("connection").first()
     will = counts[Verdict.WILL]
     invites = its_plan.kind == Plan.Kind.INVITE
@@ -142,7 +142,7 @@ def _review(
         "plan": its_plan,
         "job": its_job,
         "expired": plans.expired(its_plan) and not its_job,
-        "goal": words.goal(its_plan.kind, its_plan.wanted, will),
+        "goal": words.goal(its_plan.kind, its_plan.wanted, will, its_plan.title),
         "invites": invites,
         "groups": {
             verdict.value: _group(request, verdict.value, plans.rows(its_plan, verdict), words)
@@ -150,7 +150,8 @@ def _review(
         },
         "effects": _effects(its_plan, words.roles) if ROLE in its_plan.wanted else [],
         "notes": _notes(request, its_plan),
-        "button": f"Send {wording.invitations(will)}" if invites else f"Apply to {wording.members(will)}",
+        "whom": _whom(its_plan),
+        "button": _button(its_plan, will),
         "problem": problem,
         "typed": typed,
         "at_number": at_number,
@@ -159,7 +160,7 @@ def _review(
 
 
 def _receipt(request: ManagerRequest, its_job: Job) -> dict[str, Any]:
-    words, progress = _words(request), jobs.progress(its_job)
+    words, progress = _words(request, its_job.plan), jobs.progress(its_job)
     will = plans.rows(its_job.plan, Verdict.WILL)
     titles = {
         Outcome.REFUSED: "Refused",
@@ -168,7 +169,7 @@ def _receipt(request: ManagerRequest, its_job: Job) -> dict[str, Any]:
         Outcome.DONE: "Done",
     }
     groups = [
-        {"title": title, "outcome": outcome.name.lower()}
+        {"title": title, "outcome": outcome.name.lower(), "past": outcome is Outcome.DONE}
         | _group(request, outcome.name.lower(), will.filter(outcome=outcome), words)
         for outcome, title in titles.items()
         if its_job.finished
@@ -180,9 +181,10 @@ def _receipt(request: ManagerRequest, its_job: Job) -> dict[str, Any]:
         "tenth": 10 * (10 * progress.settled // max(1, progress.total)),
         "groups": [group for group in groups if group["count"]],
         "invites": its_job.plan.kind == Plan.Kind.INVITE,
-        "goal": words.goal(its_job.plan.kind, its_job.plan.wanted, progress.total),
+        "goal": words.goal(its_job.plan.kind, its_job.plan.wanted, progress.total, its_job.plan.title),
         "left": progress.total - progress.done,
         "stale": will.filter(cause=Cause.STALE).count() if its_job.finished else 0,
+        "whom": _whom(its_job.plan),
         "waits_s": jobs.waits_s(its_job),
         "stuck": jobs.is_stuck(its_job),
     }
@@ -203,7 +205,21 @@ def _group(request: ManagerRequest, parameter: str, rows: QuerySet[PlanRow], wor
 
 def _shown(stored: PlanRow, words: Words) -> dict[str, Any]:
     row = stored.row()
-    return {"row": stored, "edits": [words.edit(edit) for edit in row.edits]}
+    edits = [words.edit(edit) for edit in row.edits]
+    return {"row": stored, "edits": edits, "is_new": row.action is Action.CREATE}
+
+
+def _whom(its_plan: Plan) -> str:
+    """The head of the column that says what rows are about."""
+    return "Member" if plans.only_members(its_plan) else "What"
+
+
+def _button(its_plan: Plan, will: int) -> str:
+    if its_plan.kind == Plan.Kind.INVITE:
+        return f"Send {wording.invitations(will)}"
+    if plans.only_members(its_plan):
+        return f"Apply to {wording.members(plans.people(its_plan))}"
+    return "Apply" if will == 1 else f"Apply {wording.changes(will)}"
 
 
 def _notes(request: ManagerRequest, its_plan: Plan) -> tuple[str, ...]:

@@ -8,9 +8,10 @@ from typing import Any
 
 from django.db import connection as database
 
+from memberships.domain.items import Kind
 from memberships.models import Connection, Job, Plan
 from memberships.providers.close import CloseProvider
-from memberships.services import jobs, plans, run
+from memberships.services import jobs, plans, proposals, run
 from sandbox.rehearsal import NORTHWIND, NORTHWIND_DOMAIN
 from sandbox.server import Server
 from sandbox.world import World
@@ -50,23 +51,21 @@ class Rig:
 
     def change(self, member_ids: Sequence[str], wanted: Mapping[str, Any], **who: Connection) -> Job:
         """A plan of these changes, applied; nothing of it has run."""
-        plan = plans.propose_change(
-            who.get("by", self.connection), member_ids, wanted, reason="", channel="test"
-        )
+        plan = proposals.change(who.get("by", self.connection), member_ids, wanted, reason="", channel="test")
         return self.apply(plan, **who)
 
     def invite(self, names: Sequence[str], role: str = "user") -> Job:
         text = "\n".join(f"{name}@{NORTHWIND_DOMAIN}" for name in names)
-        return self.apply(plans.propose_invitations(self.connection, text, role, reason="", channel="test"))
+        return self.apply(proposals.invitations(self.connection, text, role, reason="", channel="test"))
 
     def deactivate(self, member_ids: Sequence[str]) -> Job:
-        return self.apply(plans.propose_deactivation(self.connection, member_ids, reason="", channel="test"))
+        return self.apply(proposals.deactivation(self.connection, member_ids, reason="", channel="test"))
 
     def undo(self, job: Job) -> Job:
-        return self.apply(plans.propose_undo(job, self.connection, reason="", channel="test"))
+        return self.apply(proposals.undo(job, self.connection, reason="", channel="test"))
 
     def again(self, job: Job, **options: Any) -> Job:
-        return self.apply(plans.propose_again(job, self.connection, reason="", channel="test", **options))
+        return self.apply(proposals.again(job, self.connection, reason="", channel="test", **options))
 
     def apply(self, plan: Plan, by: Connection | None = None) -> Job:
         typed = str(plan.brake_number or "")
@@ -97,7 +96,11 @@ class Rig:
 
 def bulk_size(monkeypatch: Any, size: int) -> None:
     """How many people one call may change."""
-    monkeypatch.setattr(CloseProvider, "capabilities", replace(CloseProvider.capabilities, bulk_size=size))
+    monkeypatch.setattr(
+        CloseProvider,
+        "capabilities",
+        replace(CloseProvider.capabilities, bulk_sizes={Kind.MEMBER: size, Kind.TASK: size}),
+    )
 
 
 def hurry(monkeypatch: Any, waits_s: Sequence[float] = LOOK_AGAIN_S) -> None:

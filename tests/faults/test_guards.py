@@ -27,7 +27,7 @@ from hypothesis.stateful import (
 
 from memberships.models import Job
 from memberships.providers.errors import ProviderError
-from memberships.services import connections, jobs, plans
+from memberships.services import connections, jobs, plans, proposals
 from sandbox.close import Close
 from sandbox.messages import Request, Response
 from sandbox.server import Server
@@ -123,14 +123,14 @@ class Company(RuleBasedStateMachine):
     def plan_and_apply(self, who: str, people: list[str], role: str) -> None:
         wanted = {"role": self.ops if role == "ops" else role}
         ids = [self.ids[name] for name in people]
-        self.apply(who, lambda mine: plans.propose_change(mine, ids, wanted, reason="", channel="test"))
+        self.apply(who, lambda mine: proposals.change(mine, ids, wanted, reason="", channel="test"))
 
     @precondition(lambda self: any(job.finished for job in self.jobs))
     @rule(who=admins, number=which, back=st.booleans())
     def undo_or_try_again(self, who: str, number: int, back: bool) -> None:
         ended = [job for job in self.jobs if job.finished]
         job = ended[number % len(ended)]
-        propose = plans.propose_undo if back else plans.propose_again
+        propose = proposals.undo if back else proposals.again
         self.apply(who, lambda mine: propose(job, mine, reason="", channel="test"))
 
     def apply(self, who: str, propose: Callable[[Any], Any]) -> None:
@@ -139,7 +139,7 @@ class Company(RuleBasedStateMachine):
         try:
             plan = propose(mine)
             job = plans.apply(plan, mine, fingerprint=plan.fingerprint, typed=str(plan.brake_number or ""))
-        except (ProviderError, connections.NotAllowed, plans.CannotApply, plans.NothingLeft):
+        except (ProviderError, connections.NotAllowed, plans.CannotApply, proposals.NothingLeft):
             return
         self.jobs.append(job)
 

@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from memberships.domain import plan as domain
+from memberships.domain import proposals as domain
 from memberships.models import Cause, Job, Organization, Plan, PlanRow
-from memberships.services import jobs, plans, roster, run
+from memberships.services import jobs, plans, proposals, run
 from memberships.services.lease import Lease
 from sandbox.rehearsal import ADMIN, PEOPLE_OPS, PEOPLE_OPS_ROLE, SECOND_ADMIN
 from tests.faults.rig import Rig, bulk_size, hurry, when
@@ -105,9 +105,7 @@ def test_what_shows_late_after_a_refused_bulk_is_done_and_not_called_somebody_el
 
 
 def test_a_plan_applied_twice_is_one_job(rig):
-    plan = plans.propose_change(
-        rig.connection, rig.people(2), {"role": "superuser"}, reason="", channel="test"
-    )
+    plan = proposals.change(rig.connection, rig.people(2), {"role": "superuser"}, reason="", channel="test")
     first, second = rig.apply(plan), rig.apply(Plan.objects.get(pk=plan.pk))
     assert first.pk == second.pk
     rig.finish(first)
@@ -120,9 +118,7 @@ def test_a_plan_applied_twice_is_one_job(rig):
 
 @pytest.mark.parametrize("wrong", ["fingerprint", "expired", "number", "expired meanwhile"])
 def test_what_is_not_the_plan_reviewed_is_not_applied(rig, wrong, monkeypatch):
-    plan = plans.propose_change(
-        rig.connection, rig.people(12), {"role": "superuser"}, reason="", channel="test"
-    )
+    plan = proposals.change(rig.connection, rig.people(12), {"role": "superuser"}, reason="", channel="test")
     assert plan.brake_number == 12
     fingerprint, typed = plan.fingerprint, "12"
     match wrong:
@@ -239,13 +235,13 @@ def test_stop_ends_a_job_that_waits_for_somebody_who_never_signs_in_again(rig, c
     when(rig.close, is_put, lambda: rig.world.revoke_everything(rig.world.user_id(ADMIN)))
     assert rig.turn(job) == "paused"
     other = connect(SECOND_ADMIN)
-    with pytest.raises(plans.NothingLeft):
-        plans.propose_again(job, other, reason="", channel="test")
+    with pytest.raises(proposals.NothingLeft):
+        proposals.again(job, other, reason="", channel="test")
     assert jobs.stop(job)
     job.refresh_from_db()
     assert job.finished
     assert rig.truth.lies(job.pk) == []
-    rest = rig.apply(plans.propose_again(job, other, reason="", channel="test"), by=other)
+    rest = rig.apply(proposals.again(job, other, reason="", channel="test"), by=other)
     rig.finish(rest)
     assert rig.outcomes(rest) == ["done"] * 6
     assert rig.truth.lies(rest.pk) == []
@@ -304,15 +300,15 @@ def test_undo_of_invitations_takes_out_who_came_by_them(rig):
 
 def test_stop_retry_and_undo_in_the_wrong_state_send_nothing(rig):
     job = rig.change(rig.people(2), {"role": "superuser"})
-    for propose in (plans.propose_again, plans.propose_undo):
-        with pytest.raises(plans.NothingLeft, match="still running"):
+    for propose in (proposals.again, proposals.undo):
+        with pytest.raises(proposals.NothingLeft, match="still running"):
             propose(job, rig.connection, reason="", channel="test")
     rig.finish(job)
-    with pytest.raises(plans.NothingLeft):
-        plans.propose_again(job, rig.connection, reason="", channel="test")
+    with pytest.raises(proposals.NothingLeft):
+        proposals.again(job, rig.connection, reason="", channel="test")
     undone = rig.finish(rig.undo(job))
     calls = len(rig.witness.asked)
-    third = plans.propose_undo(job, rig.connection, reason="", channel="test")
+    third = proposals.undo(job, rig.connection, reason="", channel="test")
     with pytest.raises(plans.CannotApply, match="nothing to do"):
         rig.apply(third)
     assert not jobs.stop(undone)
@@ -498,8 +494,8 @@ def test_who_may_no_longer_manage_sends_nothing(rig):
 
 def mixed_plan(rig: Rig, roles: dict[str, str]) -> Plan:
     """Different roles in one plan, as from a file."""
-    live = roster.read(rig.connection)
+    live = proposals.read(rig.connection)
     rows = [
         row for pk, role in roles.items() for row in domain.changes([live.roster.members[pk]], {"role": role})
     ]
-    return plans._store(rig.connection, Plan.Kind.CHANGE, rows, live, {}, reason="", channel="test")
+    return proposals.store(rig.connection, Plan.Kind.CHANGE, rows, live, {}, reason="", channel="test")

@@ -19,7 +19,7 @@ from django.db import connection as database
 from django.utils import timezone
 
 from memberships.models import Connection, Job
-from memberships.services import connections, jobs, plans
+from memberships.services import connections, jobs, proposals
 from sandbox.messages import Request
 from sandbox.rehearsal import HARBOR, SALES_MANAGER
 from tests.faults.mishaps import MISHAPS, Effect, Mishap
@@ -417,7 +417,7 @@ def test_a_page_and_workers_press_on_a_plan_once(stage):
     """Apply is pressed in eight browsers at the same moment: one job, and each person is changed once."""
     with stage.here():
         rig = stage.rig
-        plan = plans.propose_change(
+        plan = proposals.change(
             rig.connection, rig.people(4), {"role": "superuser"}, reason="", channel="test"
         )
     stage.rig.witness.begin()

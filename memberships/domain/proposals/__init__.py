@@ -1,0 +1,19 @@
+"""From wishes and what is true now to the rows of a plan."""
+
+from .items import creation, deletion, edit, transfers
+from .people import changes, deactivations, invitations, lesser_role, reactivations
+from .successors import again, undo
+
+__all__ = [
+    "again",
+    "changes",
+    "creation",
+    "deactivations",
+    "deletion",
+    "edit",
+    "invitations",
+    "lesser_role",
+    "reactivations",
+    "transfers",
+    "undo",
+]

@@ -1,0 +1,127 @@
+"""Rows about roles, groups and work."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from ..items import MEMBERS, NAME, OWNER, WORK, Item, Items, Kind
+from ..people import Member, Value
+from ..plan import Action, Edit, Row, Verdict
+
+_WORDS = {Kind.ROLE: "role", Kind.GROUP: "group"}
+
+
+def creation(kind: Kind, values: Mapping[str, Value], items: Items) -> Row:
+    """Make a role or group; its name is how it is found again when the answer is lost, so it must be a new one."""
+    name = str(values[NAME])
+    edits = tuple(Edit(field, None, value) for field, value in values.items())
+    row = Row(Action.CREATE, Verdict.WILL, name=name, edits=edits, kind=kind)
+    return row.blocked(_taken(kind, name)) if _named(kind, name, items) else row
+
+
+def edit(item: Item, wanted: Mapping[str, Value], items: Items, *, editable: bool = True) -> Row:
+    """Give one item new values."""
+    edits = tuple(
+        Edit(field, item.value(field), after) for field, after in wanted.items() if item.value(field) != after
+    )
+    row = _row(Action.CHANGE, item, edits)
+    if not edits:
+        return row.already("Already so: nothing is sent.")
+    if not editable:
+        return row.blocked("This is a system role, which can't be changed: clone it and change the clone.")
+    name = str(row.wanted.get(NAME, item.name))
+    if any(other.id != item.id for other in _named(item.kind, name, items)):
+        return row.blocked(_taken(item.kind, name))
+    return row
+
+
+def deletion(item: Item, *, holders: int = 0, editable: bool = True, members: Iterable[str] = ()) -> Row:
+    """Take a role or group away. `holders` are the active people with the role, `members` the user ids in the group."""
+    kept = dict(item.values)
+    if item.kind is Kind.GROUP:
+        kept[MEMBERS] = tuple(members)
+    row = Row(Action.DELETE, Verdict.WILL, name=item.name, kind=item.kind, item_id=item.id, kept=kept)
+    if not editable:
+        return row.blocked("This is a system role, which can't be deleted.")
+    if holders:
+        people = "1 active person has" if holders == 1 else f"{holders:,} active people have"
+        return row.blocked(f"{people} this role: move them to another role first.")
+    return row
+
+
+def transfers(work: Iterable[Item], holder: Member, taker: Member) -> list[Row]:
+    """Hand tasks or opportunities to somebody else."""
+    rows = []
+    for item in work:
+        edits = (Edit(OWNER, item.value(OWNER), taker.user_id),)
+        row = Row(
+            Action.CHANGE,
+            Verdict.WILL,
+            holder.id,
+            name=item.name,
+            edits=edits,
+            kind=item.kind,
+            item_id=item.id,
+        )
+        if not taker.active:
+            row = row.blocked(f"{taker.name or taker.email} is not active.")
+        rows.append(row)
+    return rows
+
+
+def again(row: Row, items: Items, holders: Mapping[str, int]) -> Row:
+    """The same wish for what isn't a person, planned on what is true now. `holders`: active people by role id."""
+    if row.action is Action.CREATE:
+        return creation(row.kind, row.wanted, items)
+    item = items.get((row.kind, row.item_id))
+    if item is None:
+        return _missing(row)
+    if row.action is Action.DELETE:
+        members = row.kept.get(MEMBERS)
+        return deletion(
+            item,
+            holders=holders.get(item.id, 0),
+            members=members if isinstance(members, tuple) else (),
+        )
+    found = edit(item, row.wanted, items)
+    return replace(found, member_id=row.member_id)
+
+
+def undone(row: Row, items: Items, holders: Mapping[str, int]) -> Row:
+    """The inverse of what was done to something that isn't a person. What is made again gets another id."""
+    if row.action is Action.DELETE:
+        values = {field: value for field, value in row.kept.items() if field != MEMBERS}
+        found = creation(row.kind, values, items)
+        anew = f"Is made anew: the {_WORDS[row.kind]} gets a new id."
+        return found if found.verdict is Verdict.BLOCKED else replace(found, reason=anew)
+    item = items.get((row.kind, row.item_id))
+    if item is None:
+        return _missing(row)
+    if row.action is Action.CREATE:
+        return deletion(item, holders=holders.get(item.id, 0))
+    inverse = tuple(Edit(e.field, e.after, e.before) for e in row.edits)
+    back = replace(_row(Action.CHANGE, item, inverse), member_id=row.member_id)
+    if all(item.value(e.field) == e.after for e in inverse):
+        return back.already("Already back: nothing is sent.")
+    if any(item.value(e.field) != e.before for e in inverse):
+        return back.blocked("Changed since by someone else: left as it is.")
+    return back
+
+
+def _missing(row: Row) -> Row:
+    if row.kind in WORK:
+        return row.already("Is no longer open: nothing is sent.")
+    if row.action is Action.CHANGE:
+        return row.blocked(f"There is no such {_WORDS[row.kind]} any more.")
+    return row.already(f"There is no such {_WORDS[row.kind]} any more: nothing is sent.")
+
+
+def _row(action: Action, item: Item, edits: tuple[Edit, ...]) -> Row:
+    return Row(action, Verdict.WILL, name=item.name, edits=edits, kind=item.kind, item_id=item.id)
+
+
+def _named(kind: Kind, name: str, items: Items) -> list[Item]:
+    return [item for (its_kind, _), item in items.items() if its_kind is kind and item.name == name]
+
+
+def _taken(kind: Kind, name: str) -> str:
+    return f"There is a {_WORDS[kind]} named {name} already."

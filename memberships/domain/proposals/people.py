@@ -1,0 +1,118 @@
+"""Rows about people: new values, invitations, leaving and coming back."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from ..addresses import Entry
+from ..people import ROLE, Member, Role, Roster, Status, Value
+from ..plan import Action, Edit, Row, Verdict
+from ..reading import leaves_groups
+
+
+def changes(members: Iterable[Member], wanted: Mapping[str, Value]) -> list[Row]:
+    """Give each member the wanted values, each person once however often they are named."""
+    rows: dict[str, Row] = {}
+    for member in members:
+        edits = tuple(
+            Edit(field, member.value(field), after)
+            for field, after in wanted.items()
+            if member.value(field) != after
+        )
+        row = Row(Action.CHANGE, Verdict.WILL, member.id, member.email, member.name, edits)
+        if not edits:
+            row = row.already("Already so: nothing is sent.")
+        elif member.status is Status.INACTIVE and not leaves_groups(row):
+            row = row.blocked("Inactive: reactivate them first.")
+        rows[member.id] = row
+    return list(rows.values())
+
+
+def invitations(entries: Iterable[Entry], role: Role, roster: Roster, roles: Mapping[str, Role]) -> list[Row]:
+    """Invite everyone in `entries` with one role; people who left come back, the rest is said per entry."""
+    members = roster.by_email()
+    first_line: dict[str, int] = {}
+    rows: list[Row] = []
+    for entry in entries:
+        member = members.get(entry.email)
+        row = Row(
+            Action.INVITE,
+            Verdict.WILL,
+            email=entry.email,
+            name=entry.name,
+            edits=(Edit(ROLE, None, role.id),),
+        )
+        if member:
+            name = member.name or entry.name
+            row = replace(
+                row,
+                action=Action.REACTIVATE,
+                member_id=member.id,
+                name=name,
+                edits=(Edit(ROLE, member.role_id, role.id),),
+            )
+        if not entry.email:
+            row = replace(row, name=entry.text).blocked(f"Not an e-mail address (line {entry.line}).")
+        elif entry.email in first_line:
+            row = row.blocked(f"Duplicate: already on line {first_line[entry.email]}.")
+        elif member and member.status is not Status.INACTIVE:
+            held = roles[member.role_id].name if member.role_id in roles else member.role_id
+            row = row.already(f"Already active, with the role {held}.")
+        elif role.can_manage:
+            row = row.blocked(
+                f"{role.name} can't be given by invitation: invite with another role, raise it after."
+            )
+        elif member:
+            row = replace(row, reason="Was here before: will be reactivated.")
+        else:
+            row = replace(row, reason="New.")
+        if entry.email:
+            first_line.setdefault(entry.email, entry.line)
+        rows.append(row)
+    return rows
+
+
+def deactivations(members: Iterable[Member]) -> list[Row]:
+    """Take each member out of the organization, as far as the provider does: the membership becomes inactive."""
+    rows: dict[str, Row] = {}
+    for member in members:
+        row = Row(Action.DEACTIVATE, Verdict.WILL, member.id, member.email, member.name)
+        if member.status is Status.INACTIVE:
+            row = row.already("Already inactive: nothing is sent.")
+        rows[member.id] = row
+    return list(rows.values())
+
+
+def reactivations(members: Iterable[Member], roles: Mapping[str, Role]) -> list[Row]:
+    """Bring each member back with the role they had; a role that can manage is given in a second step."""
+    rows: dict[str, Row] = {}
+    for member in members:
+        role = roles.get(member.role_id)
+        edits = (Edit(ROLE, member.role_id, member.role_id),)
+        row = Row(
+            Action.REACTIVATE, Verdict.WILL, member.id, member.email, member.name, edits, kept=member.settings
+        )
+        if member.active:
+            row = row.already("Already active: nothing is sent.")
+        elif role is None:
+            row = row.blocked("Their role no longer exists: invite them with another one.")
+        elif not member.email:
+            row = row.blocked("Has no e-mail address here, so can't be brought back.")
+        elif role.can_manage:
+            lesser = lesser_role(roles)
+            if lesser is None:
+                row = row.blocked(
+                    "There is no role without the power to manage that they could come back with first."
+                )
+            else:
+                reason = f"Comes back as {lesser.name} first, then becomes {role.name}."
+                row = replace(row, via=lesser.id, reason=reason)
+        else:
+            row = replace(row, reason=f"Comes back as {role.name}.")
+        rows[member.id] = row
+    return list(rows.values())
+
+
+def lesser_role(roles: Mapping[str, Role]) -> Role | None:
+    """The role closest to managing that can't manage: the one with the most permissions."""
+    powerless = [role for role in roles.values() if not role.can_manage]
+    return max(powerless, key=lambda role: (len(role.permissions), role.id), default=None)

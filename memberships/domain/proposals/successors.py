@@ -1,0 +1,105 @@
+"""Rows that follow from a job: what it left, once more, and the inverse of what it did."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from ..addresses import Entry
+from ..items import MEMBERS, NAME, Items, Kind, to_be_made
+from ..people import ROLE, Member, Role, Roster, group_field
+from ..plan import Action, Edit, Row, Verdict
+from ..reading import leaves_groups
+from . import items as of_items
+from .people import changes, deactivations, invitations, reactivations
+
+_CHANGED_SINCE = "Changed since by someone else: left as it is."
+_GONE = "Is no longer in the organization."
+
+
+def again(
+    rows: Iterable[Row], roster: Roster, roles: Mapping[str, Role], items: Items | None = None
+) -> list[Row]:
+    """The same wishes once more, planned on what is true now. `items` are those that the rows are about."""
+    planned: list[Row] = []
+    for row in rows:
+        member = roster.members.get(row.member_id)
+        match row.action:
+            case _ if row.kind is not Kind.MEMBER:
+                found = [of_items.again(row, items or {}, _holders(roster))]
+            case Action.REACTIVATE if row.via and member:
+                found = reactivations([member], roles) if not member.active else changes([member], row.wanted)
+            case Action.INVITE | Action.REACTIVATE:
+                entry = Entry(len(planned) + 1, row.email, row.email, row.name)
+                role_id = str(row.wanted[ROLE])
+                role = roles.get(role_id, Role(role_id, role_id, frozenset(), can_manage=False))
+                found = invitations([entry], role, roster, roles)
+            case _ if member is None:
+                found = [row.blocked(_GONE)]
+            case Action.DEACTIVATE:
+                found = deactivations([member])
+            case _:
+                found = changes([member], row.wanted)
+        planned += [replace(new, stage=row.stage) for new in found]
+    return planned
+
+
+def undo(
+    rows: Sequence[Row], roster: Roster, roles: Mapping[str, Role], items: Items | None = None
+) -> list[Row]:
+    """The inverse of rows that were done, the last stage first. What was changed since is not touched."""
+    by_email = roster.by_email()
+    last = max((row.stage for row in rows), default=0)
+    # Who is back before the rest of what was theirs is.
+    back_first = {row.member_id for row in rows if row.action is Action.DEACTIVATE}
+    planned: list[Row] = []
+    for row in rows:
+        member = roster.members.get(row.member_id) or by_email.get(row.email)
+        match row.action:
+            case _ if row.kind is not Kind.MEMBER:
+                found = [of_items.undone(row, items or {}, _holders(roster))]
+            case _ if member is None:
+                found = [row.blocked(_GONE)]
+            case Action.DEACTIVATE:
+                found = reactivations([member], roles)
+            case Action.INVITE | Action.REACTIVATE if (
+                member.active and member.value(ROLE) != row.wanted[ROLE]
+            ):
+                back = Row(Action.DEACTIVATE, Verdict.BLOCKED, member.id, member.email, member.name)
+                found = [back.blocked(_CHANGED_SINCE)]
+            case Action.INVITE | Action.REACTIVATE:
+                found = deactivations([member])
+            case _:
+                found = [_undone(row, member, may_be_inactive=member.id in back_first)]
+        stage = 2 * (last - row.stage)
+        planned += [replace(new, stage=stage) for new in found]
+        if row.kind is Kind.GROUP and row.action is Action.DELETE:
+            planned += [replace(new, stage=stage + 1) for new in _regrouped(row, roster)]
+    return sorted(planned, key=lambda row: row.stage)
+
+
+def _undone(row: Row, member: Member, *, may_be_inactive: bool) -> Row:
+    inverse = tuple(Edit(edit.field, edit.after, edit.before) for edit in row.edits)
+    back = Row(Action.CHANGE, Verdict.WILL, member.id, member.email, member.name, inverse)
+    if all(member.value(edit.field) == edit.after for edit in inverse):
+        return back.already("Already back: nothing is sent.")
+    if any(member.value(edit.field) != edit.before for edit in inverse):
+        return back.blocked(_CHANGED_SINCE)
+    if any(edit.after is None for edit in inverse):
+        return back.blocked("Had no value before, and that can't be set again.")
+    if not (member.active or may_be_inactive or leaves_groups(back)):
+        return back.blocked("Inactive: reactivate them first.")
+    return back
+
+
+def _regrouped(row: Row, roster: Roster) -> list[Row]:
+    """Whoever was in a group that was deleted is put into the one that is made in its place."""
+    field = group_field(to_be_made(str(row.kept[NAME])))
+    user_ids = row.kept.get(MEMBERS)
+    members = {member.user_id: member for member in roster.members.values()}
+    found = [members[pk] for pk in user_ids if pk in members] if isinstance(user_ids, tuple) else []
+    return [replace(new, edits=(Edit(field, False, True),)) for new in changes(found, {field: True})]
+
+
+def _holders(roster: Roster) -> Counter[str]:
+    """How many active people have each role."""
+    return Counter(member.role_id for member in roster.members.values() if member.active)

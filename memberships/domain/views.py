@@ -1,0 +1,48 @@
+"""Views people pin to their sidebar, and how two orders of them differ."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from .people import Member
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A saved search. Whom it is shared with is told in three ways; its owner sees it anyhow."""
+
+    id: str
+    name: str
+    type: str
+    owner_id: str = ""
+    shared_with_all: bool = False
+    user_ids: frozenset[str] = frozenset()
+    group_ids: frozenset[str] = frozenset()
+    member_ids: frozenset[str] = frozenset()
+
+    def is_seen_by(self, member: Member, group_ids: Collection[str]) -> bool:
+        """May this member open it? `group_ids` are the groups they are in."""
+        return (
+            self.shared_with_all
+            or member.user_id in (self.owner_id, *self.user_ids)
+            or member.id in self.member_ids
+            or not self.group_ids.isdisjoint(group_ids)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What one order of ids has that the other hasn't, and whether those in both changed places."""
+
+    added: tuple[str, ...]
+    lost: tuple[str, ...]
+    reordered: bool
+
+
+def difference(before: Sequence[str], after: Sequence[str]) -> Difference:
+    stay_before = [pk for pk in before if pk in after]
+    stay_after = [pk for pk in after if pk in before]
+    return Difference(
+        tuple(pk for pk in after if pk not in before),
+        tuple(pk for pk in before if pk not in after),
+        stay_before != stay_after,
+    )

@@ -1,0 +1,86 @@
+"""What Close can do."""
+
+from memberships.domain.items import NAME, OWNER, PERMISSIONS, Kind
+from memberships.domain.people import ROLE
+
+from .. import Capabilities, Field, FieldKind
+
+MANAGE = "manage_organization"
+VISIBILITY_FIELDS = "visibility_user_lcf_ids"
+VISIBILITY_BEHAVIOR = "visibility_user_lcf_behavior"
+
+_ON_OFF = (("true", "On"), ("false", "Off"))
+
+CAPABILITIES = Capabilities(
+    label="Close",
+    fields=(
+        Field(ROLE, "Role", FieldKind.ROLE),
+        Field(
+            "auto_record_calls",
+            "Call recording",
+            FieldKind.CHOICE,
+            (("enabled", "On"), ("disabled", "Off"), ("unset", "Not set")),
+            hint="Close documents On and Off for changes; it may refuse to go back to Not set.",
+        ),
+        Field("track_email_opens", "Email open tracking", FieldKind.FLAG, _ON_OFF),
+        Field("may_workflows_impersonate", "Workflows may send as this person", FieldKind.FLAG, _ON_OFF),
+        Field(
+            "default_caller_id",
+            "Default caller ID",
+            FieldKind.NUMBER,
+            bulk=False,
+            hint="One of the numbers this person takes part in.",
+        ),
+        Field(
+            "hangup_recording_url",
+            "Voicemail drop URL",
+            FieldKind.URL,
+            hint="An https address of a recording. Leave it empty to have none.",
+        ),
+    ),
+    # Close's own framework refuses 1,000 and more at once; half of that keeps a call short.
+    # Ids of tasks travel in the address, which has to stay short.
+    bulk_sizes={Kind.MEMBER: 500, Kind.TASK: 100},
+    invite=True,
+    deactivate=True,
+    deactivation_notes=(
+        "Their open tasks, opportunities and leads stay with them: move those first.",
+        "They stay in their groups, in custom fields and on past activities.",
+        "The seat is paid until the billing cycle ends and nothing is given back: deactivate before you invite someone "
+        "who takes the seat.",
+        "They can be reactivated at any time.",
+    ),
+    reactivation_notes=(
+        "Close lets people back only while “Restrict new users to emails from these domains” is on, with an address in "
+        "one of its verified domains.",
+        "A role that can manage the organization is given in a second step, right after they are back.",
+        "A seat is charged from now on.",
+    ),
+    manage_permission="Manage Organization",
+    manage_permission_name=MANAGE,
+    item_fields={
+        Kind.ROLE: (
+            Field(NAME, "Name", FieldKind.TEXT),
+            Field(PERMISSIONS, "Permissions", FieldKind.PERMISSIONS),
+            Field(
+                VISIBILITY_FIELDS,
+                "Lead visibility fields",
+                FieldKind.NAMED,
+                hint="Without “see all leads”, people with this role see the leads whose field here names them. Three "
+                "at most.",
+            ),
+            Field(
+                VISIBILITY_BEHAVIOR,
+                "Leads with nobody in these fields",
+                FieldKind.CHOICE,
+                (("require_assignment", "Hidden"), ("allow_unassigned", "Visible")),
+            ),
+        ),
+        Kind.GROUP: (Field(NAME, "Name", FieldKind.TEXT),),
+        Kind.TASK: (Field(OWNER, "Goes to", FieldKind.PERSON),),
+        Kind.OPPORTUNITY: (Field(OWNER, "Goes to", FieldKind.PERSON),),
+    },
+    pinned_views=True,
+)
+
+SETTINGS = [field.name for field in CAPABILITIES.fields if field.name != ROLE]

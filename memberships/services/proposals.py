@@ -1,0 +1,327 @@
+"""Making a plan: what is wished for, set against what is true now. All raise ProviderError or NotAllowed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import NotRequired, TypedDict, Unpack
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from memberships.domain import addresses, guards, proposals
+from memberships.domain.guards import Situation
+from memberships.domain.items import NAME, Item, Items, Kind, role_item, to_be_made
+from memberships.domain.people import PINS, ROLE, Member, Value, group_field, group_of
+from memberships.domain.plan import Action, Edit, Row, Verdict, fingerprint
+from memberships.models import Cause, Connection, Job, Outcome, Plan, PlanRow
+from memberships.providers import FieldKind
+
+from . import details, groups, reads, roster
+from .connections import NotAllowed, capabilities, provider_for
+
+
+class NothingLeft(Exception):
+    """A sentence on why there is no plan to make."""
+
+
+class Gone(Exception):
+    """What the plan should be about is not there any more."""
+
+
+class Note(TypedDict):
+    """What is kept with every plan: why, and through which door it came. `title` says what it does."""
+
+    reason: str
+    channel: str
+    title: NotRequired[str]
+
+
+_STILL_RUNNING = "The job is still running. Wait for it, or stop it first."
+
+
+# People
+
+
+def change(
+    connection: Connection, member_ids: Sequence[str], wanted: Mapping[str, Value], **note: Unpack[Note]
+) -> Plan:
+    """Plan the same new values for these members, from what is true now."""
+    live = read(connection)
+    rows = proposals.changes(_found(live, member_ids), wanted)
+    if any(_is_detail(name) for name in wanted):
+        members = detailed(connection, live, rows)
+        rows = proposals.changes([members[row.member_id] for row in rows], wanted)
+    rows += [
+        Row(Action.CHANGE, Verdict.BLOCKED, member_id=pk, name=pk, reason="Is no longer in the organization.")
+        for pk in dict.fromkeys(member_ids)
+        if pk not in live.roster.members
+    ]
+    return store(connection, Plan.Kind.CHANGE, rows, live, wanted, **note)
+
+
+def deactivation(connection: Connection, member_ids: Sequence[str], **note: Unpack[Note]) -> Plan:
+    """Plan to take these members out of the organization."""
+    live = read(connection)
+    rows = proposals.deactivations(_found(live, member_ids))
+    return store(connection, Plan.Kind.DEACTIVATE, rows, live, **note)
+
+
+def reactivation(connection: Connection, member_ids: Sequence[str], **note: Unpack[Note]) -> Plan:
+    """Plan to bring these members back with the role they had."""
+    live = _with_known_groups(connection, read(connection))
+    rows = proposals.reactivations(_found(live, member_ids), live.roles)
+    return store(connection, Plan.Kind.REACTIVATE, rows, live, **note)
+
+
+def invitations(connection: Connection, text: str, role_id: str, **note: Unpack[Note]) -> Plan:
+    """Plan an invitation for every address in the pasted `text`."""
+    live = read(connection)
+    rows = proposals.invitations(addresses.parse(text), live.roles[role_id], live.roster, live.roles)
+    return store(connection, Plan.Kind.INVITE, rows, live, {ROLE: role_id}, **note)
+
+
+# Roles
+
+
+def new_role(connection: Connection, values: Mapping[str, Value], **note: Unpack[Note]) -> Plan:
+    """Plan a role. `values` are its fields by our names."""
+    live = read(connection)
+    rows = [proposals.creation(Kind.ROLE, values, live.items)]
+    return store(connection, Plan.Kind.ROLE, rows, live, **_titled(note, f"Create the role {values[NAME]}."))
+
+
+def edited_role(
+    connection: Connection, role_id: str, wanted: Mapping[str, Value], **note: Unpack[Note]
+) -> Plan:
+    """Plan new values of one role: they reach everyone who has it. Raises Gone."""
+    live = read(connection)
+    role = _item(live, Kind.ROLE, role_id)
+    rows = [proposals.edit(role, wanted, live.items, editable=live.roles[role_id].editable)]
+    return store(connection, Plan.Kind.ROLE, rows, live, **_titled(note, f"Change the role {role.name}."))
+
+
+def deleted_role(connection: Connection, role_id: str, **note: Unpack[Note]) -> Plan:
+    """Plan to delete a role nobody active has. Raises Gone."""
+    live = read(connection)
+    role = _item(live, Kind.ROLE, role_id)
+    holders = sum(m.active and m.role_id == role_id for m in live.roster.members.values())
+    rows = [proposals.deletion(role, holders=holders, editable=live.roles[role_id].editable)]
+    return store(connection, Plan.Kind.ROLE, rows, live, **_titled(note, f"Delete the role {role.name}."))
+
+
+# Groups
+
+
+def new_group(connection: Connection, name: str, member_ids: Sequence[str], **note: Unpack[Note]) -> Plan:
+    """Plan a group with these members in it."""
+    live = _with_groups(connection, read(connection))
+    field = group_field(to_be_made(name))
+    joining = proposals.changes(_found(live, member_ids), {field: True})
+    rows = [proposals.creation(Kind.GROUP, {NAME: name}, live.items)]
+    rows += [replace(row, stage=1, edits=(Edit(field, False, True),)) for row in joining]
+    return store(connection, Plan.Kind.GROUP, rows, live, **_titled(note, f"Create the group {name}."))
+
+
+def renamed_group(connection: Connection, group_id: str, name: str, **note: Unpack[Note]) -> Plan:
+    """Raises Gone."""
+    live = _with_groups(connection, read(connection))
+    group = _item(live, Kind.GROUP, group_id)
+    rows = [proposals.edit(group, {NAME: name}, live.items)]
+    title = f"Rename the group {group.name} to {name}."
+    return store(connection, Plan.Kind.GROUP, rows, live, **_titled(note, title))
+
+
+def deleted_group(connection: Connection, group_id: str, **note: Unpack[Note]) -> Plan:
+    """Plan to delete a group; who is in it is kept, for an undo. Raises Gone."""
+    live = _with_groups(connection, read(connection))
+    group = _item(live, Kind.GROUP, group_id)
+    inside = provider_for(connection).group_members(group_id)
+    if inside is None:
+        raise Gone
+    rows = [proposals.deletion(group, members=sorted(inside))]
+    title = f"Delete the group {group.name}."
+    return store(connection, Plan.Kind.GROUP, rows, live, **_titled(note, title))
+
+
+# What follows from a job
+
+
+def again(job: Job, connection: Connection, *, only_stale: bool = False, **note: Unpack[Note]) -> Plan:
+    """Plan what this job left undone once more, from live values. Raises NothingLeft."""
+    left = job.plan.rows.filter(verdict=Verdict.WILL).exclude(outcome=Outcome.DONE).order_by("position")
+    if only_stale:
+        left = left.filter(cause=Cause.STALE)
+    wishes = [stored.row() for stored in left]
+    if not job.finished or not wishes:
+        raise NothingLeft("There is nothing left to try again." if job.finished else _STILL_RUNNING)
+    live = _about(connection, wishes)
+    rows = proposals.again(wishes, live.roster, live.roles, live.items)
+    note = _titled(note, job.plan.title)
+    return store(connection, Plan.Kind(job.plan.kind), rows, live, job.plan.wanted, origin=job, **note)
+
+
+def undo(job: Job, connection: Connection, **note: Unpack[Note]) -> Plan:
+    """Plan the inverse of what this job did. Raises NothingLeft."""
+    done = job.plan.rows.filter(verdict=Verdict.WILL, outcome=Outcome.DONE).order_by("position")
+    deeds = [stored.row() for stored in done]
+    if not job.finished or not deeds:
+        raise NothingLeft("Nothing was done that could be undone." if job.finished else _STILL_RUNNING)
+    live = _with_known_groups(connection, _about(connection, deeds, done=True))
+    rows = proposals.undo(deeds, live.roster, live.roles, live.items)
+    if job.plan.title:
+        note = _titled(note, f"Undo: {job.plan.title[0].lower()}{job.plan.title[1:]}")
+    return store(connection, Plan.Kind.UNDO, rows, live, origin=job, **note)
+
+
+def _titled(note: Note, title: str) -> Note:
+    return {**note, "title": note.get("title") or title}
+
+
+# What is true now
+
+
+@dataclass(frozen=True, slots=True)
+class Live(roster.Live):
+    """What was read just now; besides roles, `items` are only there when a plan is about them."""
+
+    items: Items
+
+
+def read(connection: Connection) -> Live:
+    """Everyone and all roles. Raises ProviderError, and NotAllowed for somebody who may no longer manage."""
+    now = roster.read(connection)
+    me = now.roster.of_user(connection.user_id)
+    if me is None or not (me.active and me.can_manage):
+        permission = capabilities(connection.organization).manage_permission
+        raise NotAllowed(str(connection.organization), permission)
+    return Live(now.roster, now.roles, {(Kind.ROLE, role.id): role_item(role) for role in now.roles.values()})
+
+
+def detailed(connection: Connection, live: Live, rows: Sequence[Row]) -> dict[str, Member]:
+    """Everyone; of those the rows are about also the groups and pinned views that the rows are about."""
+    provider, members = provider_for(connection), dict(live.roster.members)
+    concerned = [row.member_id for row in rows]
+    reads.add_groups(provider, connection.organization, members, reads.group_ids(rows), concerned)
+    if pinners := reads.pinners(rows):
+        reads.add_pins(provider, members, pinners)
+    return members
+
+
+def _about(connection: Connection, rows: Sequence[Row], *, done: bool = False) -> Live:
+    """All that has to be known to plan these rows again, or to take back what was `done`."""
+    live = read(connection)
+    changing = [row for row in rows if row.action is Action.CHANGE]
+    items = reads.items(provider_for(connection), connection.organization, rows, live.roles, moved=done)
+    members = detailed(connection, live, changing)
+    return replace(live, roster=replace(live.roster, members=members), items={**live.items, **items})
+
+
+def _with_groups(connection: Connection, live: Live) -> Live:
+    found = provider_for(connection).groups()
+    return replace(live, items={**live.items, **{(Kind.GROUP, group.id): group for group in found}})
+
+
+def _with_known_groups(connection: Connection, live: Live) -> Live:
+    """Everyone who left, with the groups they are in as far as the mirror knows: to be compared when they are back."""
+    known = groups.everything(connection.organization)
+    members = {
+        pk: replace(
+            member,
+            settings={
+                **member.settings,
+                **{group_field(g.remote_id): True for g in known if member.user_id in g.user_ids},
+            },
+        )
+        if not member.active
+        else member
+        for pk, member in live.roster.members.items()
+    }
+    return replace(live, roster=replace(live.roster, members=members))
+
+
+def _found(live: roster.Live, member_ids: Sequence[str]) -> list[Member]:
+    return [live.roster.members[pk] for pk in dict.fromkeys(member_ids) if pk in live.roster.members]
+
+
+def _item(live: Live, kind: Kind, item_id: str) -> Item:
+    if (kind, item_id) not in live.items:
+        raise Gone
+    return live.items[kind, item_id]
+
+
+def _is_detail(field: str) -> bool:
+    """Does the roster not tell this?"""
+    return field == PINS or bool(group_of(field))
+
+
+# Keeping it
+
+
+def store(
+    connection: Connection,
+    kind: Plan.Kind,
+    rows: Sequence[Row],
+    live: Live,
+    wanted: Mapping[str, Value] | None = None,
+    *,
+    origin: Job | None = None,
+    **note: Unpack[Note],
+) -> Plan:
+    """Pass the rows through the guards and keep them as a plan."""
+    its_capabilities = capabilities(connection.organization)
+    now = Situation(
+        live.roster,
+        live.roles,
+        connection.user_id,
+        settings.MINIMUM_MANAGERS,
+        live.items,
+        its_capabilities.manage_permission_name,
+    )
+    rows = guards.review(rows, now)
+    brake = guards.brake(rows, now)
+    names = names_in(connection, live, rows)
+    created_at = timezone.now()
+    with transaction.atomic():
+        plan = Plan.objects.create(
+            organization=connection.organization,
+            connection=connection,
+            kind=kind,
+            origin=origin,
+            wanted=dict(wanted or {}),
+            title=note.get("title", "")[:400],
+            names=names,
+            reason=note["reason"],
+            channel=note["channel"],
+            fingerprint=fingerprint(connection.organization.remote_id, rows),
+            brake_number=brake.number if brake else 0,
+            brake_reasons=list(brake.reasons) if brake else [],
+            created_at=created_at,
+            expires_at=created_at + timedelta(seconds=settings.PLAN_EXPIRES_S),
+        )
+        stored = (PlanRow.of(plan, position, row) for position, row in enumerate(rows))
+        PlanRow.objects.bulk_create(stored, batch_size=1000)
+    return plan
+
+
+def names_in(connection: Connection, live: Live, rows: Iterable[Row]) -> dict[str, str]:
+    """How everything is called that rows name by its id."""
+    rows = list(rows)
+    fields = {edit.field for row in rows for edit in row.edits}
+    kinds = {capabilities(connection.organization).field(name).kind for name in fields}
+    found: dict[str, str] = {}
+    if reads.group_ids(rows):
+        known = {group.remote_id: group.name for group in groups.everything(connection.organization)}
+        found |= {pk: known[pk] for pk in reads.group_ids(rows) if pk in known}
+    if FieldKind.PERSON in kinds:
+        people = {m.user_id: m.name or m.email for m in live.roster.members.values()}
+        owners = {str(value) for row in rows for edit in row.edits for value in (edit.before, edit.after)}
+        found |= {pk: people[pk] for pk in owners if pk in people}
+        found |= {m.id: m.name or m.email for m in _found(live, [row.member_id for row in rows])}
+    if FieldKind.VIEWS in kinds:
+        found |= {view.id: view.name for view in details.views(connection)}
+    if FieldKind.NAMED in kinds:
+        found |= dict(details.role_choices(connection))
+    return found

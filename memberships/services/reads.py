@@ -1,0 +1,92 @@
+"""What the rows of a plan need to know besides the roster: groups, pinned views, and everything that isn't a person."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+
+from django.utils import timezone
+
+from memberships.domain.items import OWNER, WORK, Item, Kind, role_item, to_be_made
+from memberships.domain.people import PINS, Member, Role, group_field, group_of
+from memberships.domain.plan import Row
+from memberships.models import Organization
+from memberships.providers import MembershipProvider
+
+from . import groups
+
+type Members = dict[str, Member]
+"""By membership id; what is read about them is put into their settings."""
+
+
+def group_ids(rows: Iterable[Row]) -> set[str]:
+    """The groups that these rows put people into or take them out of, as far as they are there yet."""
+    found = {group_of(name) for row in rows for name in (*row.wanted, *row.kept)}
+    return {pk for pk in found if pk and not pk.startswith(to_be_made(""))}
+
+
+def add_groups(
+    provider: MembershipProvider,
+    organization: Organization,
+    members: Members,
+    wanted: Iterable[str],
+    concerned: Iterable[str],
+    beat: Callable[[], object] = lambda: None,
+) -> None:
+    """Say of the members `concerned` whether they are in each of the `wanted` groups. One call a group."""
+    people = [pk for pk in dict.fromkeys(concerned) if pk in members]
+    for group_id in sorted(wanted):
+        beat()
+        read_at = timezone.now()
+        users = provider.group_members(group_id)
+        groups.keep_members(organization, group_id, users, read_at)
+        for pk in people if users is not None else ():
+            inside = {group_field(group_id): members[pk].user_id in users}  # type: ignore[operator]
+            members[pk] = replace(members[pk], settings={**members[pk].settings, **inside})
+
+
+def add_pins(provider: MembershipProvider, members: Members, concerned: Iterable[str]) -> None:
+    """Say of these members which views they have pinned. One call each."""
+    found = provider.pinned_views([pk for pk in dict.fromkeys(concerned) if pk in members])
+    for pk, pins in found.items():
+        members[pk] = replace(members[pk], settings={**members[pk].settings, PINS: pins})
+
+
+def pinners(rows: Iterable[Row]) -> list[str]:
+    """The members whose pinned views these rows are about."""
+    return [row.member_id for row in rows if PINS in row.wanted]
+
+
+def items(
+    provider: MembershipProvider,
+    organization: Organization,
+    rows: Iterable[Row],
+    roles: Mapping[str, Role],
+    beat: Callable[[], object] = lambda: None,
+    *,
+    moved: bool = False,
+) -> dict[tuple[Kind, str], Item]:
+    """Everything of the kinds that these rows are about: all roles, all groups, the tasks and opportunities named.
+
+    `moved`: work has been handed over already.
+    """
+    by_kind: defaultdict[Kind, list[Row]] = defaultdict(list)
+    for row in rows:
+        by_kind[row.kind].append(row)
+    found: dict[tuple[Kind, str], Item] = {}
+    if Kind.ROLE in by_kind:
+        found |= {(Kind.ROLE, role.id): role_item(role) for role in roles.values()}
+    if Kind.GROUP in by_kind:
+        beat()
+        read_at = timezone.now()
+        listed = provider.groups()
+        groups.keep_list(organization, listed, read_at)
+        found |= {(Kind.GROUP, group.id): group for group in listed}
+    for kind in WORK:
+        if its_rows := by_kind.get(kind):
+            beat()
+            edits = [edit for row in its_rows for edit in row.edits if edit.field == OWNER]
+            owners = {str(edit.after if moved else edit.before) for edit in edits}
+            found |= provider.find_work(kind, [row.item_id for row in its_rows], owners)
+    return found
