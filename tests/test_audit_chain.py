@@ -153,7 +153,12 @@ def recomputed(entry: dict[str, str]) -> str:
     content["number"] = int(entry["number"])
     content["gained_power"] = entry["gained_power"] == "True"
     content |= {name: json.loads(entry[name]) for name in ("before", "after")}
-    content |= {"at": entry["at"], "since": entry["since"], "plan_id": entry["plan_id"]}
+    content |= {
+        "at": entry["at"],
+        "since": entry["since"],
+        "happened_at": entry["happened_at"],
+        "plan_id": entry["plan_id"],
+    }
     content["previous"] = entry["previous_hash"]
     canonical = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()

@@ -1,14 +1,16 @@
 """Changes made outside the dashboard: noticed once, never confused with what a plan of ours did."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from memberships.domain.happenings import Happening, Trace
+from memberships.domain.items import Kind
 from memberships.models import AuditEntry, Connection, MirroredMember
 from memberships.services import audit, outside, plans, proposals, roster
 from memberships.services.connections import provider_for
-from sandbox.rehearsal import PEOPLE_OPS_ROLE
+from sandbox.rehearsal import PEOPLE_OPS_ROLE, SECOND_ADMIN
 
 FIELDS = ("event", "before_text", "after_text", "gained_power")
 
@@ -50,6 +52,54 @@ def test_settings_leaving_and_coming_back_are_noticed(noticed, world, somebody):
     ]
     world.reactivate(somebody)
     assert noticed()[-1] == ("member.reactivated", "inactive", "active", False)
+
+
+def test_the_event_log_tells_when_somebody_left_and_who_did_it(
+    noticed, world, northwind, somebody, connection, close
+):
+    by = world.user_id(SECOND_ADMIN)
+    world.deactivate(somebody, by_user_id=by)
+    noticed()
+    entry = AuditEntry.objects.get(channel=audit.CHANNEL_OUTSIDE)
+    log = world.organizations[northwind].events
+    event = log.find({"object_type": "membership", "action": "deactivated"}).events[0]
+    assert abs(entry.happened_at - event.at) < timedelta(milliseconds=1)
+    assert (entry.actor_id, entry.actor_name) == (by, "Priya Natarajan")
+    assert entry.since < entry.happened_at < entry.at
+    assert audit.verify(connection.organization) == []
+    assert len(close.calls.matching("GET", "/api/v1/event/")) == 2
+
+
+def test_the_event_log_is_not_asked_when_nobody_came_or_went(noticed, world, somebody, close):
+    world.set_role(somebody, "superuser")
+    noticed()
+    assert len(close.calls.matching("GET", "/api/v1/event/")) == 0
+
+
+def test_the_event_log_is_not_asked_about_what_a_plan_of_ours_did(close, somebody, connection, work):
+    plan = proposals.deactivation(connection, [somebody], reason="", channel="test")
+    plans.apply(plan, connection, fingerprint=plan.fingerprint, typed=str(plan.brake_number or ""))
+    work()
+    roster.read(Connection.objects.get(pk=connection.pk))
+    assert plan.rows.get().outcome == "done"
+    assert len(close.calls.matching("GET", "/api/v1/event/")) == 0
+
+
+def test_without_the_event_log_the_window_stands(noticed, world, somebody, close):
+    close.faults.fail_next(500, method="GET", path="/api/v1/event/", times=9)
+    world.deactivate(somebody)
+    noticed()
+    entry = AuditEntry.objects.get(channel=audit.CHANNEL_OUTSIDE)
+    assert (entry.happened_at, entry.actor_name) == (None, "")
+
+
+def test_a_happening_that_could_be_several_explains_nothing():
+    at = datetime(2026, 3, 1, tzinfo=UTC)
+    twice = [Happening(Kind.MEMBER, "m1", "activated", at + timedelta(hours=n)) for n in range(2)]
+    trace = Trace([*twice, Happening(Kind.MEMBER, "m2", "deactivated", at, "u1")])
+    assert trace.of("member.reactivated", "m1") is None
+    assert trace.of("member.deactivated", "m2") == Happening(Kind.MEMBER, "m2", "deactivated", at, "u1")
+    assert trace.of("member.role.set", "m2") is None
 
 
 def test_a_new_member_is_noticed(noticed, world, northwind):

@@ -76,6 +76,8 @@ class AuditEntry(models.Model):
     reason = models.CharField(max_length=200, blank=True)
     # Of what was noticed and not done here: it happened after this moment and before `at`.
     since = models.DateTimeField(null=True)
+    # When exactly, where the provider's own log says so.
+    happened_at = models.DateTimeField(null=True)
     # The person can manage the organization by this, and could not before.
     gained_power = models.BooleanField(default=False)
     plan_id = models.UUIDField(null=True, db_index=True)

@@ -2,9 +2,11 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from memberships.domain.happenings import Happening
 from memberships.domain.items import Item, Items, Kind
 from memberships.domain.people import PINS, Actor, Member, Role, Roster, Value, group_of
 from memberships.domain.views import View
@@ -84,6 +86,8 @@ class Capabilities:
     item_fields: Mapping[Kind, tuple[Field, ...]] = field(default_factory=dict)
     """What besides people can be written here, and which fields of it."""
     pinned_views: bool = False
+    event_log: bool = False
+    """Is there a log of who came and went?"""
 
     @property
     def groups(self) -> bool:
@@ -218,6 +222,10 @@ class MembershipProvider(Protocol):
 
     def role_choices(self) -> Mapping[str, list[tuple[str, str]]]:
         """For fields of roles whose choices have to be asked for: ids and names."""
+        ...
+
+    def happenings(self, kind: Kind, since: datetime) -> list[Happening]:
+        """Who came and went, or what was done to groups, since then and as far back as the provider's log goes."""
         ...
 
     def apply(self, request: Request) -> Member | Item | None:

@@ -53,6 +53,7 @@ def chained(entry: AuditEntry) -> str:
     content |= {
         "at": entry.at.isoformat(timespec="microseconds"),
         "since": entry.since.isoformat(timespec="microseconds") if entry.since else "",
+        "happened_at": entry.happened_at.isoformat(timespec="microseconds") if entry.happened_at else "",
         "plan_id": str(entry.plan_id or ""),
         "previous": entry.previous_hash,
     }

@@ -5,6 +5,7 @@ Close keeps no history of roles and settings, so what isn't noticed here is noti
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,23 +17,30 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from memberships.domain.happenings import Happening, Trace
 from memberships.domain.history import STATUS
+from memberships.domain.items import Kind
 from memberships.domain.people import ROLE, Member, Roster, Value
 from memberships.domain.plan import Action, Edit
 from memberships.models import (
     AuditEntry,
     Cause,
     Connection,
+    MirroredMember,
     MirroredRole,
     Organization,
     Outcome,
     Plan,
     PlanRow,
 )
+from memberships.providers import MembershipProvider
+from memberships.providers.errors import ProviderError
 
 from . import audit
 from .connections import capabilities
 from .wording import Words
+
+log = logging.getLogger(__name__)
 
 # A request whose answer was lost may still take effect for a while; one that was answered shows in the next read.
 _LATE = timedelta(days=1)
@@ -81,7 +89,34 @@ def _changes(then: Member, now: Member, gained: bool) -> Iterable[Difference]:
         yield Difference(now, "member.can_manage.set", "can_manage", then.can_manage, now.can_manage, gained)
 
 
-def notice(organization: Organization, since: datetime, before: Mapping[str, Member], roster: Roster) -> None:
+def trace(provider: MembershipProvider, organization: Organization, roster: Roster) -> Trace:
+    """What the provider's log tells of whoever came or went since the last read; not asked when nobody did.
+
+    It only makes the time exact: when it can't be read, or an event is late, the window between two reads stands.
+    """
+    since = Organization.objects.values_list("roster_read_at", flat=True).get(pk=organization.pk)
+    if since is None or not provider.capabilities.event_log:
+        return Trace()
+    mirror = MirroredMember.objects.filter(organization=organization).values_list("remote_id", "status")
+    known = dict(mirror)
+    moved = [member for member in roster.members.values() if known.get(member.id) != member.status.value]
+    ours = _sent(organization, since) if moved else {}
+    if all(_is_ours(ours, member, (STATUS, member.status.value)) for member in moved):
+        return Trace()
+    try:
+        return Trace(provider.happenings(Kind.MEMBER, since - _SLACK))
+    except ProviderError as error:
+        log.info("organization %s: the event log could not be read: %s", organization.pk, error)
+        return Trace()
+
+
+def notice(
+    organization: Organization,
+    since: datetime,
+    before: Mapping[str, Member],
+    roster: Roster,
+    trace: Trace | None = None,
+) -> None:
     """Write down what changed since the last read, unless a plan of ours may have done it.
 
     Must run in the transaction that brings the mirror up to date.
@@ -95,9 +130,10 @@ def notice(organization: Organization, since: datetime, before: Mapping[str, Mem
     entries = []
     for difference in found:
         key = (difference.field, difference.after)
-        sent = ours[difference.member.id].get(key) or ours[difference.member.email].get(key)
+        sent = _is_ours(ours, difference.member, key)
         if sent is None:
-            entries.append(_entry(difference, words, since))
+            happening = (trace or Trace()).of(difference.event, difference.member.id)
+            entries.append(_sharpened(_entry(difference, words, since), happening, roster))
         elif sent.cause == Cause.LOST:
             # Given up as not made, and made after all: ours, but no job will write it down any more.
             plan = Plan.objects.select_related("job__connection").get(pk=sent.plan_id)
@@ -110,11 +146,19 @@ def notice(organization: Organization, since: datetime, before: Mapping[str, Mem
         Organization.objects.filter(pk=organization.pk).update(outside_power_number=powerful[-1])
 
 
+def _is_ours(ours: _Ours, member: Member, key: tuple[str, Value]) -> _Sent | None:
+    """The row of ours that may have given this member this value."""
+    return ours.get(member.id, {}).get(key) or ours.get(member.email, {}).get(key)
+
+
 class _Sent(NamedTuple):
     """A row of ours that may have brought a value about."""
 
     cause: str
     plan_id: UUID
+
+
+type _Ours = Mapping[str, Mapping[tuple[str, Value], _Sent]]
 
 
 def _sent(organization: Organization, since: datetime) -> defaultdict[str, dict[tuple[str, Value], _Sent]]:
@@ -161,6 +205,15 @@ def _entry(difference: Difference, words: Words, since: datetime) -> AuditEntry:
     if difference.event == "member.gone":
         # Nowhere else is kept what they had.
         entry.before = {ROLE: member.role_id, STATUS: member.status.value, **member.settings}
+    return entry
+
+
+def _sharpened(entry: AuditEntry, happening: Happening | None, roster: Roster) -> AuditEntry:
+    """When exactly it happened, and who did it, as far as the provider's log knows."""
+    if happening:
+        by = roster.of_user(happening.user_id) if happening.user_id else None
+        entry.happened_at, entry.actor_id = happening.at, happening.user_id
+        entry.actor_name = (by.name or by.email) if by else ""
     return entry
 
 

@@ -14,6 +14,7 @@ from django.db.models.functions import Coalesce
 from django.tasks import task
 from django.utils import timezone
 
+from memberships.domain.happenings import Trace
 from memberships.domain.items import NAME, PERMISSIONS, Item, Kind
 from memberships.domain.listing import Query
 from memberships.domain.people import ROLE, Member, Role, Roster, Status, searchable
@@ -56,14 +57,17 @@ def read(connection: Connection, *, patient: bool = False) -> Live:
     roles = provider.roles()
     roster = provider.roster()
     keep_roles(connection.organization, roles)
-    keep(connection.organization, roster)
+    keep(connection.organization, roster, outside.trace(provider, connection.organization, roster))
     me = roster.of_user(connection.user_id)
     permit(connection, me is not None and me.active and me.can_manage)
     return Live(roster, {role.id: role for role in roles})
 
 
-def keep(organization: Organization, roster: Roster) -> bool:
-    """Make the mirror equal to `roster`. False when the mirror already shows something newer."""
+def keep(organization: Organization, roster: Roster, trace: Trace | None = None) -> bool:
+    """Make the mirror equal to `roster`. False when the mirror already shows something newer.
+
+    `trace` tells when exactly people came and went outside.
+    """
     with transaction.atomic():
         since = Organization.objects.values_list("roster_read_at", flat=True).get(pk=organization.pk)
         newer = Q(roster_read_at__isnull=True) | Q(roster_read_at__lt=roster.read_at)
@@ -78,7 +82,8 @@ def keep(organization: Organization, roster: Roster) -> bool:
             return False
         known = {row.remote_id: row for row in MirroredMember.objects.filter(organization=organization)}
         if since:
-            outside.notice(organization, since, {pk: row.member() for pk, row in known.items()}, roster)
+            before = {pk: row.member() for pk, row in known.items()}
+            outside.notice(organization, since, before, roster, trace)
         different = [
             _mirrored(organization, member)
             for member in roster.members.values()

@@ -21,7 +21,7 @@ from memberships.domain.reading import Subject, has_arrived, is_so, is_stale
 from memberships.models import Cause, Job, Outcome, PlanRow
 from memberships.providers.errors import Disconnected, NotSent, RateLimited, Refused, Unavailable
 
-from . import audit, groups, reads, roster
+from . import audit, groups, outside, reads, roster
 from .connections import permit, provider_for
 from .lease import Lease
 from .requests import request
@@ -202,7 +202,7 @@ class Run:
         else:
             roles = dict(self.now.roles)
         live = self.provider.roster()
-        roster.keep(self.organization, live)
+        roster.keep(self.organization, live, outside.trace(self.provider, self.organization, live))
         members = dict(live.members)
         open_rows = [self.rows[pk] for pk, row in self.stored.items() if row.outcome in _UNSETTLED]
         items = reads.items(self.provider, self.organization, open_rows, roles, self.lease.renew)

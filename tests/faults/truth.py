@@ -313,7 +313,7 @@ def chain(organization: dict[str, Any], entries: list[dict[str, Any]], flags: Co
         content = {name: value for name, value in entry.items() if name not in _NOT_HASHED}
         content |= {name: bool(content[name]) for name in flags}
         content |= {name: _loaded(content[name]) for name in ("before", "after")}
-        content |= {name: _moment(content[name]) for name in ("at", "since")}
+        content |= {name: _moment(content[name]) for name in ("at", "since", "happened_at")}
         content |= {"plan_id": _dashed(content["plan_id"]), "previous": previous}
         text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
         previous = hashlib.sha256(text.encode()).hexdigest()

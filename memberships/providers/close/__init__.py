@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from itertools import batched
 from typing import Any
 
+from memberships.domain.happenings import Happening
 from memberships.domain.items import NAME, OWNER, Item, Items, Kind, role_item
 from memberships.domain.people import PINS, ROLE, Actor, Member, Role, Roster, Value
 from memberships.domain.views import View
@@ -32,6 +33,12 @@ API_PATH = "/api/v1/"
 _VIEW_TYPES = (
     "lead,contact,opportunity,call,email,sms,meeting,note,whatsapp_message,custom_activity,form_submission"
 )
+_EVENTS = {
+    Kind.MEMBER: ("membership", ("activated", "deactivated")),
+    Kind.GROUP: ("group", ("created", "updated", "deleted")),
+}
+# 1,000 events an action: whoever changed more people than that at once is known by one of them.
+_MOST_EVENT_PAGES = 20
 _GROUP_FIELDS = {"_fields": "id,name,organization_id,members"}
 _INVITATION_ADVICE = {
     # Close documents three causes for one status and no text, so all that could help is said.
@@ -154,6 +161,33 @@ class CloseProvider:
         for pk in wanted:
             if (kind, pk) not in found and (answer := self._or_none(f"opportunity/{pk}/")) is not None:
                 found[kind, pk] = answers.opportunity(answer)
+        return found
+
+    # History
+
+    def happenings(self, kind: Kind, since: datetime) -> list[Happening]:
+        """Kept for 30 days; a type has to be asked for together with an action.
+
+        Source: https://developer.close.com/api/resources/events
+        """
+        object_type, actions = _EVENTS[kind]
+        found: list[Happening] = []
+        for action in actions:
+            params = {
+                "object_type": object_type,
+                "action": action,
+                "date_updated__gt": since.isoformat(),
+                "_fields": "object_id,action,date_updated,user_id",
+            }
+            cursor: str | None = ""
+            for _ in range(_MOST_EVENT_PAGES):
+                page = self.api.call(
+                    "GET", "event/", params={**params, "_cursor": cursor} if cursor else params
+                )
+                found += [answers.happening(item, kind) for item in answers.items(page)]
+                cursor = page.get("cursor_next")
+                if not isinstance(cursor, str) or not cursor:
+                    break
         return found
 
     # Changes

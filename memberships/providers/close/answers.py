@@ -1,10 +1,12 @@
 """Close's answers, and what they are in our words. All conversion from raw JSON is here."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
+from memberships.domain.happenings import Happening
 from memberships.domain.items import OPEN, OWNER, Item, Kind, group_item
 from memberships.domain.people import Actor, Member, Role, Status, Value
 from memberships.domain.views import View
@@ -96,6 +98,13 @@ class _Opportunity(msgspec.Struct):
     lead_name: str | None = None
     value_formatted: str | None = None
     status_type: str | None = None
+
+
+class _Event(msgspec.Struct):
+    object_id: str
+    action: str
+    date_updated: datetime
+    user_id: str | None = None
 
 
 class _CustomField(msgspec.Struct):
@@ -239,6 +248,12 @@ def opportunity(raw: object) -> Item:
     name = ", ".join(filter(None, (_text(found.lead_name), _text(found.note), found.value_formatted)))
     is_open = found.status_type in (None, "active")
     return Item(Kind.OPPORTUNITY, found.id, name or found.id, {OWNER: found.user_id or "", OPEN: is_open})
+
+
+def happening(raw: object, kind: Kind) -> Happening:
+    found = _typed(raw, _Event)
+    at = found.date_updated if found.date_updated.tzinfo else found.date_updated.replace(tzinfo=UTC)
+    return Happening(kind, found.object_id, found.action, at, found.user_id or "")
 
 
 def user_field(raw: object) -> tuple[str, str] | None:

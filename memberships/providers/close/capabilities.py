@@ -81,6 +81,7 @@ CAPABILITIES = Capabilities(
         Kind.OPPORTUNITY: (Field(OWNER, "Goes to", FieldKind.PERSON),),
     },
     pinned_views=True,
+    event_log=True,
 )
 
 SETTINGS = [field.name for field in CAPABILITIES.fields if field.name != ROLE]
