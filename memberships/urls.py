@@ -1,13 +1,14 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from .views import audit, changes, connections, history, members, plans, roles
+from .views import audit, changes, connections, history, members, people, plans, roles
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="members"), name="home"),
     path("members/", members.members, name="members"),
     path("members/freshness/", members.freshness, name="freshness"),
     path("members/refresh/", members.refresh, name="refresh"),
+    path("members/find/", people.find, name="find-members"),
     path("members/selection/", members.select, name="select"),
     path("members/selection/<slug:field>/", changes.choose_value, name="choose-value"),
     path("members/deactivate/", changes.leave_or_return, {"action": "deactivate"}, name="deactivate"),
