@@ -24,6 +24,7 @@ SECOND_ADMIN = f"priya.natarajan@{NORTHWIND_DOMAIN}"
 ORDINARY = f"sam.okafor@{NORTHWIND_DOMAIN}"  # may not manage the organization
 TWO_PLACES = f"robin.castellano@{NORTHWIND_DOMAIN}"  # sales manager here, admin in Harbor Lights
 PEOPLE_OPS = f"noor.haddad@{NORTHWIND_DOMAIN}"  # manages the organization through a custom role
+LEAVER = TWO_PLACES  # has a desk full of work, and is the one to practise a leaving with
 CLOSE_STAFF = "support@close-rehearsal.example"  # an account of Close's own, free of charge
 
 SALES_MANAGER, SUPPORT_LEAD, PEOPLE_OPS_ROLE = "Sales Manager", "Support Lead", "People Ops"
@@ -47,6 +48,22 @@ VIEWS = (
     ("Meetings this week", "meeting"),
 )
 TASKS = ("Call back", "Send the offer", "Prepare the demo", "Ask about the <renewal>")
+TASK_TYPES = {
+    "lead": 17,
+    "incoming_email": 6,
+    "missed_call": 4,
+    "voicemail": 2,
+    "email_followup": 4,
+    "opportunity_due": 1,
+}
+LEADS = (
+    "Bluewater Marine",
+    "Café Zürich",
+    "Ortiz & Daughters",
+    "Fairway <Test>",
+    "Lindqvist Bygg AB",
+    "Tanaka 商店",
+)
 DEALS = ("Yearly plan", "Pilot with 20 seats", "Extension")
 LONG_AGO = datetime(2021, 3, 1, 9, tzinfo=UTC)
 
@@ -77,9 +94,38 @@ def build(world: World, people: int, seed: int) -> World:
     _add(world, valley, placed[ADMIN], "user", rng)
     _staff(world, valley, VALLEY_DOMAIN, 3, rng)
 
+    # Last of all, so that whoever was drawn before stays as they were.
+    _fill_desk(world, northwind, rng)
+
     visitors = (ADMIN, SECOND_ADMIN, ORDINARY, TWO_PLACES, PEOPLE_OPS)
     world.visitors = [user.id for email in visitors if (user := world.user_by_email(email))]
     return world
+
+
+def _fill_desk(world: World, northwind: str, rng: random.Random) -> None:
+    """What somebody holds who has been here for years, if there are people enough for them to be here."""
+    organization, leaver = world.organizations[northwind], world.user_by_email(LEAVER)
+    membership = organization.by_user.get(leaver.id) if leaver else None
+    if leaver is None or membership is None:
+        return
+    for kind, number in TASK_TYPES.items():
+        for _ in range(number):
+            text = rng.choice(TASKS) if kind == "lead" else ""
+            world.add_task(northwind, leaver.id, text, type=kind, lead=rng.choice(LEADS))
+    for _ in range(3):
+        world.add_task(northwind, leaver.id, rng.choice(TASKS), complete=True, lead=rng.choice(LEADS))
+    for status, number in (("active", 5), ("won", 3), ("lost", 1)):
+        for _ in range(number):
+            value, lead = rng.randrange(1, 500) * 10_000, rng.choice(LEADS)
+            world.add_opportunity(
+                northwind, leaver.id, rng.choice(DEALS), status=status, value=value, lead=lead
+            )
+    world.add_phone_number(northwind, "+442079460910", f"{leaver.first_name}'s line", [leaver.id])
+    groups, views = list(organization.groups.values()), list(organization.smart_views)
+    for group in groups[:3]:
+        if leaver.id not in group.user_ids:
+            group.user_ids.append(leaver.id)
+    membership.pinned_views = views[:4]
 
 
 def _principals(roles: dict[str, str]) -> list[tuple[Person, str]]:

@@ -44,11 +44,13 @@ class Task:
     created_at: datetime
     is_complete: bool = False
     lead_id: str | None = None
+    lead_name: str | None = None
+    refusal: str | None = None
 
 
 @dataclass(slots=True)
 class Opportunity:
-    """`value` is in cents; `status_type` is active, won or lost."""
+    """`value` is in cents; `status_type` is active, won or lost. `refusal`, as of a task, fails every change of it."""
 
     id: str
     organization_id: str
@@ -58,18 +60,20 @@ class Opportunity:
     status_type: str
     created_at: datetime
     lead_id: str | None = None
+    lead_name: str | None = None
+    refusal: str | None = None
 
 
 def find_tasks(caller: Caller, params: Mapping[str, str]) -> list[Task]:
-    """Only `lead` tasks unless types are named. Filters Close does not know are ignored."""
+    """Only `lead` tasks unless types are named, or `all`. Filters Close does not know are ignored."""
     _refuse_unrehearsed(params)
-    types = params.get("_type__in", params.get("_type", "lead")).split(",")
+    types = params["_type__in"].split(",") if "_type__in" in params else [params.get("_type", "lead")]
     ids = params["id__in"].split(",") if "id__in" in params else None
     complete = params.get("is_complete")
     return [
         task
         for task in caller.organization.tasks.values()
-        if task.type in types
+        if (task.type in types or types == ["all"])
         and params.get("assigned_to") in (None, task.assigned_to)
         and params.get("id") in (None, task.id)
         and params.get("lead_id") in (None, task.lead_id)
@@ -98,6 +102,8 @@ def update_task(world: World, caller: Caller, task: Task, body: Mapping[str, Any
     """Only assigned_to, date and is_complete may change. Raises Invalid or NotPermitted."""
     _must_handle(caller, task.assigned_to, "manage_others_tasks")
     fields.only(body, TASK_FIELDS, world.switches)
+    if task.refusal:
+        raise Invalid(task.refusal)
     assignee = _assignee(caller, body, "assigned_to", task.assigned_to)
     complete, date = body.get("is_complete", task.is_complete), body.get("date", task.date)
     if not isinstance(complete, bool):
@@ -130,6 +136,8 @@ def update_opportunity(
     """Only the owner changes here. Raises Invalid or NotPermitted."""
     _must_handle(caller, opportunity.user_id, "manage_others_opportunities")
     fields.only(body, OPPORTUNITY_FIELDS, world.switches)
+    if opportunity.refusal:
+        raise Invalid(opportunity.refusal)
     opportunity.user_id = _assignee(caller, body, "user_id", opportunity.user_id).user.id
 
 

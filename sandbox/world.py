@@ -184,22 +184,40 @@ class World:
             return view.id
 
     def add_task(
-        self, organization_id: str, user_id: str, text: str, *, type: str = "lead", complete: bool = False
+        self,
+        organization_id: str,
+        user_id: str,
+        text: str,
+        *,
+        type: str = "lead",
+        complete: bool = False,
+        lead: str | None = None,
     ) -> str:
-        """Open unless `complete`; assigned to that user."""
+        """Open unless `complete`; assigned to that user, about the lead of that name."""
         with self.lock:
             identity, made = self.ids.make("task"), datetime(2026, 1, 12, 9, tzinfo=UTC)
             task = Task(identity, organization_id, type, user_id, text, "2026-02-01", made, complete)
+            if lead:
+                task.lead_id, task.lead_name = self.ids.make("lead"), lead
             self.organizations[organization_id].tasks[task.id] = task
             return task.id
 
     def add_opportunity(
-        self, organization_id: str, user_id: str, note: str, *, status: str = "active", value: int = 100_000
+        self,
+        organization_id: str,
+        user_id: str,
+        note: str,
+        *,
+        status: str = "active",
+        value: int = 100_000,
+        lead: str | None = None,
     ) -> str:
         """Owned by that user; `value` is in cents."""
         with self.lock:
             identity, made = self.ids.make("oppo"), datetime(2026, 1, 12, 9, tzinfo=UTC)
             opportunity = Opportunity(identity, organization_id, user_id, note, value, status, made)
+            if lead:
+                opportunity.lead_id, opportunity.lead_name = self.ids.make("lead"), lead
             self.organizations[organization_id].opportunities[opportunity.id] = opportunity
             return opportunity.id
 
@@ -270,6 +288,35 @@ class World:
             user = self.users[user_id]
             user.first_name, user.last_name = first_name, last_name
             user.changed()
+
+    def hand_over(self, work_id: str, user_id: str) -> None:
+        """A task or an opportunity has somebody else now."""
+        with self.lock:
+            item, _ = self._locate_work(work_id)
+            if isinstance(item, Task):
+                item.assigned_to = user_id
+            else:
+                item.user_id = user_id
+
+    def finish(self, work_id: str) -> None:
+        """A task is complete, an opportunity won."""
+        with self.lock:
+            item, _ = self._locate_work(work_id)
+            if isinstance(item, Task):
+                item.is_complete = True
+            else:
+                item.status_type = "won"
+
+    def delete_work(self, work_id: str) -> None:
+        with self.lock:
+            _, among = self._locate_work(work_id)
+            del among[work_id]
+
+    def refuse_work(self, work_id: str, text: str | None = "This can not be changed.") -> None:
+        """Every change of this task or opportunity fails with that text, until it is None again."""
+        with self.lock:
+            item, _ = self._locate_work(work_id)
+            item.refusal = text
 
     def set_domain_rule(self, organization_id: str, on: bool, domains: tuple[str, ...] | None = None) -> None:
         """ "Restrict new users to emails from these domains", and which domains are verified."""
@@ -370,6 +417,14 @@ class World:
             if membership_id in organization.memberships:
                 return organization, organization.memberships[membership_id]
         raise KeyError(membership_id)
+
+    def _locate_work(self, work_id: str) -> tuple[Task | Opportunity, dict[str, Any]]:
+        """A task or an opportunity, and what it is among."""
+        for organization in self.organizations.values():
+            for among in (organization.tasks, organization.opportunities):
+                if work_id in among:
+                    return among[work_id], among
+        raise KeyError(work_id)
 
 
 def _snapshot(membership: Membership) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from sandbox.bodies import organization as encoded
 from sandbox.rehearsal import (
     ADMIN,
     HARBOR,
+    LEAVER,
     NORTHWIND,
     ORDINARY,
     PEOPLE_OPS,
@@ -147,3 +148,13 @@ def test_api_keys_survive_a_restart():
         world = World.rehearsal(people=5)
         keys.add(world.api_key(world.user_id(ADMIN), world.organization_id(NORTHWIND)))
     assert len(keys) == 1
+
+
+def test_the_one_who_leaves_has_a_desk_full_of_work(world: World):
+    organization = world.organizations[world.organization_id(NORTHWIND)]
+    membership = organization.by_user[world.user_id(LEAVER)]
+    desk = world.desk(membership.id)
+    types = {organization.tasks[pk].type for pk in desk["tasks"]}
+    assert (len(desk["tasks"]) >= 34, len(types) >= 5, len(desk["opportunities"]) >= 5) == (True, True, True)
+    assert len(membership.pinned_views) == 4
+    assert sum(membership.user.id in group.user_ids for group in organization.groups.values()) >= 3

@@ -28,6 +28,11 @@ def test_tasks_are_of_leads_unless_types_are_named(company: Company, ada: Client
     assert ids(ada, "task/", assigned_to=bob) == [desk["open"], desk["done"]]
     assert ids(ada, "task/", assigned_to=bob, is_complete="false") == [desk["open"]]
     types = {"_type__in": "lead,missed_call"}
+    assert ids(ada, "task/", assigned_to=bob, is_complete="false", _type="all") == [
+        desk["open"],
+        desk["missed"],
+    ]
+    assert ids(ada, "task/", assigned_to=bob, _type="missed_call") == [desk["missed"]]
     assert ids(ada, "task/", assigned_to=bob, is_complete="False", **types) == [desk["open"], desk["missed"]]
 
 
@@ -37,6 +42,52 @@ def test_tasks_are_reassigned_many_at_once(company: Company, ada: Client, desk: 
     assert ada.put("task/", body).json() == {"count": 1}
     assert ada.get(f"task/{desk['open']}/").json()["assigned_to"] == cleo
     assert company.world.desk(company.bob)["tasks"] == [desk["missed"]]
+
+
+def test_of_the_tasks_named_those_of_other_types_are_left_out_unless_all_are_asked_for(
+    company: Company, ada: Client, desk: dict[str, str]
+):
+    both, cleo = f"{desk['open']},{desk['missed']}", company.user_id(company.cleo)
+    one = ada.call("PUT", "task/", params={"id__in": both}, json={"assigned_to": cleo})
+    assert one.json() == {"count": 1}
+    assert company.world.desk(company.bob)["tasks"] == [desk["missed"]]
+    two = ada.call("PUT", "task/", params={"id__in": both, "_type": "all"}, json={"assigned_to": cleo})
+    assert two.json() == {"count": 2}
+    assert company.world.desk(company.bob)["tasks"] == []
+
+
+def test_a_bulk_stops_at_a_task_that_refuses(company: Company, ada: Client, desk: dict[str, str]):
+    later = company.world.add_task(company.id, company.user_id(company.bob), "Later")
+    company.world.refuse_work(desk["cleo"], "Locked.")
+    named = ",".join((desk["open"], desk["cleo"], later))
+    answer = ada.call(
+        "PUT", "task/", params={"id__in": named}, json={"assigned_to": company.user_id(company.cleo)}
+    )
+    assert (answer.status_code, answer.json()["count"]) == (400, 1)
+    assert later in company.world.desk(company.bob)["tasks"]
+
+
+def test_work_knows_the_name_of_its_lead(company: Company, ada: Client):
+    bob = company.user_id(company.bob)
+    task = company.world.add_task(company.id, bob, "Call", lead="Bluewater")
+    deal = company.world.add_opportunity(company.id, bob, "Pilot", value=120_000, lead="Bluewater")
+    assert ada.get(f"task/{task}/").json()["lead_name"] == "Bluewater"
+    shown = ada.get(f"opportunity/{deal}/").json()
+    assert (shown["lead_name"], shown["value_formatted"]) == ("Bluewater", "$1,200")
+
+
+def test_what_others_do_to_work_meanwhile(company: Company, ada: Client, desk: dict[str, str]):
+    world, cleo = company.world, company.user_id(company.cleo)
+    world.hand_over(desk["open"], cleo)
+    world.hand_over(desk["deal"], cleo)
+    world.finish(desk["missed"])
+    assert world.desk(company.bob) == {"tasks": [], "opportunities": []}
+    world.finish(desk["deal"])
+    assert ada.get(f"opportunity/{desk['deal']}/").json()["status_type"] == "won"
+    world.delete_work(desk["deal"])
+    assert ada.get(f"opportunity/{desk['deal']}/").status_code == 404
+    world.refuse_work(desk["won"], "Locked.")
+    assert ada.put(f"opportunity/{desk['won']}/", {"user_id": cleo}).status_code == 400
 
 
 def test_a_bulk_update_of_tasks_without_a_filter_close_knows_hits_every_lead_task(
