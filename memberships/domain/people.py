@@ -15,6 +15,9 @@ ROLE = "role"
 PINS = "pinned_views"
 """The ids of the views a person has pinned, in their order."""
 
+RESENT = "resent"
+"""True of somebody whose invitation has just been sent again."""
+
 _GROUP = "group:"
 
 
@@ -63,6 +66,8 @@ class Member:
     can_manage: bool = False
     settings: Mapping[str, Value] = field(default_factory=dict)
     more: Mapping[str, object] = field(default_factory=dict)
+    owner: bool = False
+    """The organization is theirs: nobody else changes or removes them."""
 
     @property
     def name(self) -> str:

@@ -29,6 +29,8 @@ class FieldKind(StrEnum):
     PERMISSIONS = "permissions"
     NAMED = "named"
     """Ids of something that has names."""
+    PROFILE = "profile"
+    """The id of a membership profile, or none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,16 @@ class Capabilities:
     pinned_views: bool = False
     event_log: bool = False
     """Is there a log of who came and went?"""
+    versions: bool = False
+    """Does the provider itself remember changes of a member?"""
+    removes: bool = False
+    """Deactivating deletes: nobody can be reactivated, and they can only be invited again."""
+    resend: bool = False
+    statuses: tuple[str, ...] = ("active", "inactive")
+    demotion_note: str = ""
+    """What may happen to somebody who loses the power to manage, in a sentence."""
+    at_once: int = 1
+    """How many changes of a job may be under way at a time."""
 
     @property
     def groups(self) -> bool:
@@ -128,10 +140,18 @@ class Invitation:
 
     email: str
     role_id: str
+    fields: Mapping[str, Value] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Deactivation:
+    member_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resend:
+    """Send somebody's invitation again."""
+
     member_id: str
 
 
@@ -177,7 +197,9 @@ class Deletion:
     item_id: str
 
 
-type Request = Change | Invitation | Deactivation | Grouping | Pinning | Creation | ItemChange | Deletion
+type Request = (
+    Change | Invitation | Deactivation | Resend | Grouping | Pinning | Creation | ItemChange | Deletion
+)
 
 
 class MembershipProvider(Protocol):

@@ -3,7 +3,7 @@
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from copy import copy
@@ -17,13 +17,14 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from .errors import Disconnected, NotSent, RateLimited, Refused, Unavailable
-from .pacing import Pace, retry_after_s
+from .pacing import Pace, Pacing, retry_after_s
 
 CONNECT_TIMEOUT_S = 5.0
 LARGEST_ANSWER = 64 * 1024 * 1024
 _GET_RETRIES_S = (0.2, 0.6)
 _SHORT_WAIT_S = 2.0
-_AT_ONCE = 8
+AT_ONCE = 8
+"""How many calls of one request or job are under way at a time at most."""
 # Credentials can be revoked at any time, but not every refusal is worth the question.
 _KNOWN_S = 10.0
 
@@ -59,7 +60,12 @@ class Api:
         explain: Callable[[Any], str],
         deadline_s: float,
         patient: bool = False,
+        pace: Pacing | None = None,
+        headers: Mapping[str, str] | None = None,
+        wait_after_429_s: float = 1.0,
     ) -> None:
+        """`pace` spreads the calls; without one, only what the provider announces is obeyed. `wait_after_429_s` is
+        for a refusal that doesn't say how long to wait."""
         self.base_url = base_url
         self.credentials = credentials
         self.name = name
@@ -68,7 +74,9 @@ class Api:
         self.whoami = whoami
         self.explain = explain
         self._known_good, self._known_until = "", 0.0
-        self.pace = Pace()
+        self.pace: Pacing = pace or Pace()
+        self.headers = dict(headers or {})
+        self.wait_after_429_s = wait_after_429_s
         self._session = obey_deadlines(requests.Session())
 
     def call(
@@ -79,7 +87,7 @@ class Api:
         params: dict[str, str] | None = None,
         body: dict[str, Any] | None = None,
     ) -> Any:
-        """Send one request; return the decoded JSON body ({} where nothing is due: 204, or a DELETE's 200).
+        """Send one request; return the decoded JSON body ({} where nothing is due: 202, 204, a DELETE's 200).
 
         Raises RateLimited (429), Refused (other 4xx), Disconnected, NotSent, or Unavailable (5xx, no answer, not
         JSON). GET is retried twice; a change is never sent twice here, except after a 401, which refuses before
@@ -105,15 +113,21 @@ class Api:
             return []
         first = self.call("GET", asked[0][0], params=asked[0][1])
         # Threads share nothing but the credentials that have just been accepted.
-        others = copy(self)
-        others.credentials, others.patient = _Held(self.credentials.header()), True
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
+        others = self.held()
+        others.patient = True
+        with ThreadPoolExecutor(AT_ONCE) as pool:
             waiting = [pool.submit(others.call, "GET", path, params=params) for path, params in asked[1:]]
             try:
                 return [first, *(answer.result() for answer in waiting)]
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
+
+    def held(self) -> "Api":
+        """The same for use in other threads: with the credentials of this moment, which are not renewed there."""
+        other = copy(self)
+        other.credentials = _Held(self.credentials.header())
+        return other
 
     def _authorized(self, give_up: float, method: str, path: str, *rest: Any) -> Any:
         with _nothing_sent():
@@ -150,10 +164,10 @@ class Api:
     def _paced(self, give_up: float, method: str, path: str, header: str, *rest: Any) -> Any:
         # Close counts per group of endpoint and method class; the first path segment is the nearest to it.
         group = f"{'read' if method == 'GET' else 'write'} {path.split('/', 1)[0]}"
-        if self.patient and (wait_s := self.pace.wait_s(group)):
-            if wait_s > _SHORT_WAIT_S:
-                raise RateLimited(f"{self.name} allows no more calls for {wait_s:.0f} s.", wait_s)
-            time.sleep(wait_s)
+        wait_s = self.pace.take(group, _SHORT_WAIT_S if self.patient else None)
+        if wait_s > _SHORT_WAIT_S:
+            raise RateLimited(f"{self.name} allows no more calls for {wait_s:.0f} s.", wait_s)
+        time.sleep(wait_s)
         try:
             return self._send(give_up, method, path, header, group, *rest)
         except RateLimited as limit:
@@ -184,14 +198,15 @@ class Api:
             auth=_Header(header),
             params=params,
             json=body,
+            headers=self.headers,
         )
         self.pace.learn(group, headers)
         if status == 429:
-            wait_s = retry_after_s(headers)
+            wait_s = retry_after_s(headers, self.wait_after_429_s)
             raise RateLimited(f"{self.name} asks to wait {wait_s:.0f} s before the next call.", wait_s)
         if status >= 500:
             raise Unavailable(f"{self.name} had an internal problem (status {status}).")
-        if not content and (status == 204 or (status == 200 and method == "DELETE")):
+        if not content and (status in (202, 204) or (status == 200 and method == "DELETE")):
             return {}
         try:
             answer = msgspec.json.decode(content)

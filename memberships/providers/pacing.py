@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 _PAIR = re.compile(r"(limit|remaining|reset)\s*=\s*([0-9]+(?:\.[0-9]+)?)", re.IGNORECASE)
 _LONGEST_WAIT_S = 3600.0
@@ -53,12 +54,30 @@ def _number(text: str) -> float | None:
     return number if 0 <= number < float("inf") else None
 
 
+class Pacing(Protocol):
+    """When the next call of a group may be made."""
+
+    def take(self, group: str, longest_s: float | None) -> float:
+        """Seconds to wait before the next call. Waits of more than `longest_s` are told, but nothing is reserved.
+
+        None is for somebody who rather tries than waits, where only the provider's word counts.
+        """
+        ...
+
+    def learn(self, group: str, headers: Mapping[str, str]) -> None:
+        """What an answer says about the limit."""
+        ...
+
+
 class Pace:
     """Remembers per group of calls until when the window is used up. One per connection and process."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._open_again: dict[str, float] = {}
+
+    def take(self, group: str, longest_s: float | None) -> float:
+        return 0.0 if longest_s is None else self.wait_s(group)
 
     def wait_s(self, group: str) -> float:
         return max(0.0, self._open_again.get(group, 0.0) - self._clock())

@@ -195,7 +195,7 @@ class CloseProvider:
     def apply(self, request: Request) -> Member | Item | None:
         """Sources: https://developer.close.com/api/resources/memberships and the pages named above"""
         match request:
-            case Invitation(email, role_id):
+            case Invitation(email, role_id, _):
                 body = {"email": email, "role_id": role_id}
                 try:
                     return answers.changed_member(self.api.call("POST", "membership/", body=body))

@@ -1,0 +1,271 @@
+"""Commerce Layer's provisioning API: https://docs.commercelayer.io/provisioning . Credentials are a person's own."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from memberships.domain.happenings import Happening
+from memberships.domain.items import Item, Items, Kind
+from memberships.domain.people import RESENT, ROLE, Actor, Member, Role, Roster, Value
+from memberships.domain.versions import Version
+from memberships.domain.views import View
+
+from .. import Change, Deactivation, Invitation, Request, Resend
+from ..errors import Unavailable
+from ..http import Api, Credentials
+from ..pacing import Pacing
+from . import answers
+from .answers import Document
+from .capabilities import ADMIN, CAPABILITIES, PROFILE
+
+__all__ = ["ADMIN", "CAPABILITIES", "CommerceLayerProvider"]
+
+API_PATH = "/api/"
+JSON_API = "application/vnd.api+json"
+# A page can't be longer: https://docs.commercelayer.io/core/pagination
+_PAGE = 25
+_READ_AGAIN = 3
+# Who is asked for `api_credentials` answers with secrets: never included, and every field is named.
+_MEMBER = {
+    "include": "role,membership_profile",
+    "fields[memberships]": "user_email,user_first_name,user_last_name,status,owner,access_scope,reference,"
+    "reference_origin,metadata,created_at,updated_at,role,membership_profile",
+    "fields[roles]": "name,kind",
+    "fields[membership_profiles]": "name",
+}
+# The burst window: after a refusal it is empty by then, whatever Retry-After says.
+_AFTER_429_S = 10.0
+
+
+class CommerceLayerProvider:
+    """A MembershipProvider for one organization, in the name of the user whose credentials these are."""
+
+    capabilities = CAPABILITIES
+
+    def __init__(
+        self,
+        api_url: str,
+        credentials: Credentials,
+        organization_id: str,
+        *,
+        deadline_s: float,
+        patient: bool = False,
+        pace: Pacing | None = None,
+    ) -> None:
+        """`api_url` is the host's address; see `Api` for the other arguments."""
+        self.organization_id = organization_id
+        self.api = Api(
+            api_url.rstrip("/") + API_PATH,
+            credentials,
+            name="Commerce Layer",
+            whoami="user",
+            explain=answers.explain,
+            deadline_s=deadline_s,
+            patient=patient,
+            pace=pace,
+            headers={"Accept": JSON_API, "Content-Type": JSON_API},
+            wait_after_429_s=_AFTER_429_S,
+        )
+
+    # People
+
+    def actor(self) -> Actor:
+        """Who the credentials belong to, and whether they are an Admin here.
+
+        Source: https://docs.commercelayer.io/provisioning/getting-started/authorization
+        """
+        user = Document(self.api.call("GET", "user")).resource
+        name = self._organization("name").attributes.get("name")
+        mine = answers.actor(user, self.organization_id, str(name or ""), can_manage=False)
+        params = _MEMBER | {"filter[q][user_email_eq]": mine.email, "page[size]": str(_PAGE)}
+        page = Document(self.api.call("GET", self._path("memberships"), params=params))
+        members = [answers.member(page, raw) for raw in page.resources]
+        manages = any(m.can_manage and m.email == mine.email for m in members)
+        return answers.actor(user, self.organization_id, mine.organization_name, can_manage=manages)
+
+    def organizations(self) -> list[tuple[str, str]]:
+        """Ids and names of the organizations these credentials are an Admin of."""
+        params = {
+            "include": "organization,role",
+            "fields[memberships]": "user_email,status,organization,role",
+            "fields[organizations]": "name",
+            "fields[roles]": "kind",
+        }
+        mine = Document(self.api.call("GET", "user")).resource.attributes.get("email")
+        found = {}
+        for page in self._pages("memberships", params | {"filter[q][user_email_eq]": str(mine or "")}):
+            for raw in page.resources:
+                role, organization = page.related(raw, "role"), page.related(raw, "organization")
+                is_mine = str(raw.attributes.get("user_email")).lower() == str(mine).lower()
+                if is_mine and role and organization and role.attributes.get("kind") == ADMIN:
+                    found[organization.id] = str(organization.attributes.get("name") or organization.id)
+        return sorted(found.items(), key=lambda pair: pair[1].casefold())
+
+    def roster(self) -> Roster:
+        """25 people a call, eight calls at a time after the first, which tells how many there are.
+
+        Source: https://docs.commercelayer.io/provisioning/api-reference/memberships
+        """
+        for _ in range(_READ_AGAIN):
+            read_at = datetime.now(UTC)
+            members: dict[str, Member] = {}
+            counts = set()
+            for page in self._pages(self._path("memberships"), _MEMBER | {"sort": "created_at"}):
+                counts.add(page.record_count)
+                members |= {raw.id: answers.member(page, raw) for raw in page.resources}
+            # Somebody who comes or goes meanwhile shifts the pages, and someone else is skipped.
+            if counts == {len(members)} or counts == {None}:
+                return Roster(self.organization_id, self._name(), members, read_at)
+        raise Unavailable("People came and went in Commerce Layer while they were read. Try again.")
+
+    def _name(self) -> str:
+        name = self._organization("name").attributes.get("name")
+        return str(name or "")
+
+    def versions(self, member_id: str) -> list[Version]:
+        """Source: https://docs.commercelayer.io/provisioning/api-reference/versions"""
+        pages = self._pages(f"memberships/{member_id}/versions", {"sort": "-created_at"})
+        return [answers.version(raw) for page in pages for raw in page.resources]
+
+    def seats(self) -> tuple[int, int] | None:
+        """How many members the plan allows, and how many there are; None where it doesn't say.
+
+        Source: https://docs.commercelayer.io/provisioning/api-reference/organizations
+        """
+        info = self._organization("subscription_info").attributes.get("subscription_info")
+        limits, totals = (info.get(key) if isinstance(info, dict) else None for key in ("limits", "totals"))
+        most = limits.get("memberships") if isinstance(limits, dict) else None
+        used = totals.get("memberships") if isinstance(totals, dict) else None
+        return (most, used) if isinstance(most, int) and isinstance(used, int) else None
+
+    # Roles and profiles
+
+    def roles(self) -> list[Role]:
+        """Source: https://docs.commercelayer.io/provisioning/api-reference/roles"""
+        pages = self._pages(self._path("roles"), {"fields[roles]": "name,kind"})
+        found = [raw for page in pages for raw in page.resources]
+        return [
+            answers.role(raw, self._permissions(raw.id) if answers.is_custom(raw) else frozenset())
+            for raw in found
+        ]
+
+    def _permissions(self, role_id: str) -> frozenset[str]:
+        fields = {"fields[permissions]": "subject,can_create,can_read,can_update,can_destroy"}
+        pages = self._pages(f"roles/{role_id}/permissions", fields)
+        return answers.permissions([raw for page in pages for raw in page.resources])
+
+    def profiles(self) -> list[tuple[str, str]]:
+        """Source: https://docs.commercelayer.io/provisioning/api-reference/membership_profiles"""
+        params = {
+            "filter[q][organization_id_eq]": self.organization_id,
+            "fields[membership_profiles]": "name",
+        }
+        pages = self._pages("membership_profiles", params)
+        return [
+            (raw.id, str(raw.attributes.get("name") or raw.id)) for page in pages for raw in page.resources
+        ]
+
+    # What there isn't
+
+    def numbers(self, user_id: str) -> list[tuple[str, str]]:
+        return []
+
+    def groups(self) -> list[Item]:
+        return []
+
+    def group_members(self, group_id: str) -> frozenset[str] | None:
+        return None
+
+    def views(self) -> list[View]:
+        return []
+
+    def pinned_views(self, member_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        return {}
+
+    def work(self, kind: Kind, user_id: str) -> list[Item]:
+        return []
+
+    def find_work(self, kind: Kind, item_ids: Collection[str], holders: Collection[str]) -> Items:
+        return {}
+
+    def role_choices(self) -> Mapping[str, list[tuple[str, str]]]:
+        return {}
+
+    def happenings(self, kind: Kind, since: datetime) -> list[Happening]:
+        return []
+
+    # Changes
+
+    def apply(self, request: Request) -> Member | Item | None:
+        """Source: https://docs.commercelayer.io/provisioning/api-reference/memberships"""
+        match request:
+            case Invitation(email, role_id, fields):
+                data = _document(None, {"user_email": email}, {**fields, ROLE: role_id})
+                data["relationships"]["organization"] = _to("organizations", self.organization_id)
+                return self._member("POST", "memberships", data)
+            case Change(fields, (member_id,)):
+                return self._member("PATCH", f"memberships/{member_id}", _document(member_id, {}, fields))
+            case Deactivation(member_id):
+                self.api.call("DELETE", f"memberships/{member_id}")
+                return None
+            case Resend(member_id):
+                self.api.call("POST", f"memberships/{member_id}/resend", body={"data": {}})
+                # Nothing that can be read tells that an e-mail was sent: its acceptance is all there is.
+                return Item(Kind.MEMBER, member_id, "", {RESENT: True})
+            case _:
+                raise TypeError(request)
+
+    def held(self) -> "CommerceLayerProvider":
+        """For use in another thread; see `Api.held`."""
+        other = CommerceLayerProvider.__new__(CommerceLayerProvider)
+        other.organization_id, other.api = self.organization_id, self.api.held()
+        return other
+
+    def _member(self, method: str, path: str, data: dict[str, Any]) -> Member:
+        answer = Document(self.api.call(method, path, params=_MEMBER, body={"data": data}))
+        return answers.member(answer, answer.resource)
+
+    # Asking
+
+    def _path(self, what: str) -> str:
+        return f"organizations/{self.organization_id}/{what}"
+
+    def _organization(self, field: str) -> Any:
+        params = {"fields[organizations]": field}
+        return Document(self.api.call("GET", f"organizations/{self.organization_id}", params=params)).resource
+
+    def _pages(self, path: str, params: Mapping[str, str]) -> Iterable[Document]:
+        """Every page of a list: the first alone, then the others a few at a time."""
+        sized = {**params, "page[size]": str(_PAGE)}
+        first = Document(self.api.call("GET", path, params={**sized, "page[number]": "1"}))
+        yield first
+        rest = range(2, first.page_count + 1)
+        for answer in self.api.get_many([(path, {**sized, "page[number]": str(n)}) for n in rest]):
+            yield Document(answer)
+
+
+def _document(
+    member_id: str | None, attributes: Mapping[str, Value], fields: Mapping[str, Value]
+) -> dict[str, Any]:
+    """A JSON:API resource of these fields; role and profile are relationships, all others attributes."""
+    related = {
+        ROLE: ("role", "roles"),
+        PROFILE: ("membership_profile", "membership_profiles"),
+    }
+    relationships = {
+        name: _to(type, str(fields[field]) if fields[field] else None)
+        for field, (name, type) in related.items()
+        if field in fields
+    }
+    plain = {name: value for name, value in fields.items() if name not in related}
+    data: dict[str, Any] = {
+        "type": "memberships",
+        # Required also when it is empty.
+        "attributes": {**attributes, **plain},
+        "relationships": relationships,
+    }
+    return data | {"id": member_id} if member_id else data
+
+
+def _to(type: str, item_id: str | None) -> dict[str, Any]:
+    return {"data": {"type": type, "id": item_id} if item_id else None}
