@@ -11,6 +11,8 @@ from memberships.domain.items import Item, Items, Kind
 from memberships.domain.people import PINS, Actor, Member, Role, Roster, Value, group_of
 from memberships.domain.views import View
 
+from .errors import ProviderError
+
 
 class FieldKind(StrEnum):
     ROLE = "role"
@@ -202,6 +204,17 @@ type Request = (
 )
 
 
+type Answer = Member | Item | None
+
+
+def one_of(provider: "MembershipProvider", request: Request) -> Answer | ProviderError:
+    """The answer to one request, or the error it ended with."""
+    try:
+        return provider.apply(request)
+    except ProviderError as error:
+        return error
+
+
 class MembershipProvider(Protocol):
     """One organization at one provider, in one person's name. Raises ProviderError and nothing else.
 
@@ -250,7 +263,11 @@ class MembershipProvider(Protocol):
         """Who came and went, or what was done to groups, since then and as far back as the provider's log goes."""
         ...
 
-    def apply(self, request: Request) -> Member | Item | None:
+    def apply(self, request: Request) -> Answer:
         """Send one request. An answer that shows the whole changed member or item is returned and counts as a
         re-read; of a member it may show pinned views alone (an Item). None means that only a re-read can tell."""
+        ...
+
+    def apply_many(self, requests: Sequence[Request]) -> list[Answer | ProviderError]:
+        """Of each request the answer, or the error it ended with; as many at a time as the provider can take."""
         ...

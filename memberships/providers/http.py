@@ -3,11 +3,8 @@
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from copy import copy
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import msgspec
@@ -23,8 +20,6 @@ CONNECT_TIMEOUT_S = 5.0
 LARGEST_ANSWER = 64 * 1024 * 1024
 _GET_RETRIES_S = (0.2, 0.6)
 _SHORT_WAIT_S = 2.0
-AT_ONCE = 8
-"""How many calls of one request or job are under way at a time at most."""
 # Credentials can be revoked at any time, but not every refusal is worth the question.
 _KNOWN_S = 10.0
 
@@ -104,31 +99,6 @@ class Api:
                     raise
             time.sleep(wait_s)
 
-    def get_many(self, asked: Sequence[tuple[str, dict[str, str] | None]]) -> list[Any]:
-        """The answers to several GETs (path and parameters), in their order, a few asked at once.
-
-        Each waits up to 2 s for a rate limit. Raises like `call`, as soon as one of them does.
-        """
-        if not asked:
-            return []
-        first = self.call("GET", asked[0][0], params=asked[0][1])
-        # Threads share nothing but the credentials that have just been accepted.
-        others = self.held()
-        others.patient = True
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            waiting = [pool.submit(others.call, "GET", path, params=params) for path, params in asked[1:]]
-            try:
-                return [first, *(answer.result() for answer in waiting)]
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
-
-    def held(self) -> "Api":
-        """The same for use in other threads: with the credentials of this moment, which are not renewed there."""
-        other = copy(self)
-        other.credentials = _Held(self.credentials.header())
-        return other
-
     def _authorized(self, give_up: float, method: str, path: str, *rest: Any) -> Any:
         with _nothing_sent():
             header = self.credentials.header()
@@ -162,8 +132,7 @@ class Api:
         return time.monotonic() < self._known_until or self._knows(give_up, header)
 
     def _paced(self, give_up: float, method: str, path: str, header: str, *rest: Any) -> Any:
-        # Close counts per group of endpoint and method class; the first path segment is the nearest to it.
-        group = f"{'read' if method == 'GET' else 'write'} {path.split('/', 1)[0]}"
+        group = group_of_call(method, path)
         wait_s = self.pace.take(group, _SHORT_WAIT_S if self.patient else None)
         if wait_s > _SHORT_WAIT_S:
             raise RateLimited(f"{self.name} allows no more calls for {wait_s:.0f} s.", wait_s)
@@ -220,6 +189,11 @@ class Api:
         return answer
 
 
+def group_of_call(method: str, path: str) -> str:
+    """What a limit counts together: reads or writes of one kind of resource, which the path begins with."""
+    return f"{'read' if method == 'GET' else 'write'} {path.split('/', 1)[0]}"
+
+
 @contextmanager
 def _nothing_sent() -> Iterator[None]:
     """Around whatever else may fail before, or after a 401 instead of, the call that was asked for."""
@@ -263,19 +237,6 @@ def obey_deadlines[S: requests.Session](http: S) -> S:
     http.mount("https://", _DeadlineAdapter())
     http.mount("http://", _DeadlineAdapter())
     return http
-
-
-@dataclass(frozen=True, slots=True)
-class _Held:
-    """Credentials that were good a moment ago."""
-
-    value: str
-
-    def header(self) -> str:
-        return self.value
-
-    def renew(self, refused: str) -> str:
-        raise NotSent("The sign-in was renewed meanwhile. Try again.")
 
 
 class _Header(requests.auth.AuthBase):

@@ -7,10 +7,11 @@ from typing import Any
 
 from memberships.domain.happenings import Happening
 from memberships.domain.items import NAME, OWNER, Item, Items, Kind, role_item
-from memberships.domain.people import PINS, ROLE, Actor, Member, Role, Roster, Value
+from memberships.domain.people import PINS, ROLE, Actor, Role, Roster, Value
 from memberships.domain.views import View
 
 from .. import (
+    Answer,
     Change,
     Creation,
     Deactivation,
@@ -20,9 +21,11 @@ from .. import (
     ItemChange,
     Pinning,
     Request,
+    one_of,
 )
-from ..errors import Refused
+from ..errors import ProviderError, Refused
 from ..http import Api, Credentials
+from ..many import get_many
 from . import answers
 from .capabilities import CAPABILITIES, MANAGE, VISIBILITY_FIELDS
 
@@ -103,7 +106,7 @@ class CloseProvider:
 
     def pinned_views(self, member_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
         """Source: https://developer.close.com/api/resources/memberships"""
-        found = self.api.get_many([(f"membership/{pk}/pinned_views/", None) for pk in member_ids])
+        found = get_many(self.api, [(f"membership/{pk}/pinned_views/", None) for pk in member_ids])
         return dict(zip(member_ids, map(answers.pins, found), strict=True))
 
     def views(self) -> list[View]:
@@ -192,7 +195,7 @@ class CloseProvider:
 
     # Changes
 
-    def apply(self, request: Request) -> Member | Item | None:
+    def apply(self, request: Request) -> Answer:
         """Sources: https://developer.close.com/api/resources/memberships and the pages named above"""
         match request:
             case Invitation(email, role_id, _):
@@ -225,6 +228,10 @@ class CloseProvider:
                 return Item(Kind.MEMBER, member_id, "", {PINS: answers.pins(answer)})
             case _:
                 return self._apply_to_item(request)
+
+    def apply_many(self, requests: Sequence[Request]) -> list[Answer | ProviderError]:
+        """One after another: Close has bulk calls for what there is much of."""
+        return [one_of(self, request) for request in requests]
 
     def _apply_to_item(self, request: Request) -> Item | None:
         match request:

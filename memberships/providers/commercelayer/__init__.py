@@ -10,9 +10,10 @@ from memberships.domain.people import RESENT, ROLE, Actor, Member, Role, Roster,
 from memberships.domain.versions import Version
 from memberships.domain.views import View
 
-from .. import Change, Deactivation, Invitation, Request, Resend
-from ..errors import Unavailable
+from .. import Answer, Change, Deactivation, Invitation, Request, Resend
+from ..errors import ProviderError, Unavailable
 from ..http import Api, Credentials
+from ..many import Ask, get_many, send_many
 from ..pacing import Pacing
 from . import answers
 from .answers import Document
@@ -196,34 +197,33 @@ class CommerceLayerProvider:
 
     # Changes
 
-    def apply(self, request: Request) -> Member | Item | None:
+    def apply(self, request: Request) -> Answer:
         """Source: https://docs.commercelayer.io/provisioning/api-reference/memberships"""
+        ask = self._ask(request)
+        return _answer(request, self.api.call(ask.method, ask.path, params=ask.params, body=ask.body))
+
+    def apply_many(self, requests: Sequence[Request]) -> list[Answer | ProviderError]:
+        found = send_many(self.api, [self._ask(request) for request in requests])
+        return [
+            raw if isinstance(raw, ProviderError) else _understood(request, raw)
+            for request, raw in zip(requests, found, strict=True)
+        ]
+
+    def _ask(self, request: Request) -> Ask:
         match request:
             case Invitation(email, role_id, fields):
                 data = _document(None, {"user_email": email}, {**fields, ROLE: role_id})
                 data["relationships"]["organization"] = _to("organizations", self.organization_id)
-                return self._member("POST", "memberships", data)
+                return Ask("POST", "memberships", _MEMBER, {"data": data})
             case Change(fields, (member_id,)):
-                return self._member("PATCH", f"memberships/{member_id}", _document(member_id, {}, fields))
+                data = _document(member_id, {}, fields)
+                return Ask("PATCH", f"memberships/{member_id}", _MEMBER, {"data": data})
             case Deactivation(member_id):
-                self.api.call("DELETE", f"memberships/{member_id}")
-                return None
+                return Ask("DELETE", f"memberships/{member_id}")
             case Resend(member_id):
-                self.api.call("POST", f"memberships/{member_id}/resend", body={"data": {}})
-                # Nothing that can be read tells that an e-mail was sent: its acceptance is all there is.
-                return Item(Kind.MEMBER, member_id, "", {RESENT: True})
+                return Ask("POST", f"memberships/{member_id}/resend", None, {"data": {}})
             case _:
                 raise TypeError(request)
-
-    def held(self) -> "CommerceLayerProvider":
-        """For use in another thread; see `Api.held`."""
-        other = CommerceLayerProvider.__new__(CommerceLayerProvider)
-        other.organization_id, other.api = self.organization_id, self.api.held()
-        return other
-
-    def _member(self, method: str, path: str, data: dict[str, Any]) -> Member:
-        answer = Document(self.api.call(method, path, params=_MEMBER, body={"data": data}))
-        return answers.member(answer, answer.resource)
 
     # Asking
 
@@ -240,8 +240,26 @@ class CommerceLayerProvider:
         first = Document(self.api.call("GET", path, params={**sized, "page[number]": "1"}))
         yield first
         rest = range(2, first.page_count + 1)
-        for answer in self.api.get_many([(path, {**sized, "page[number]": str(n)}) for n in rest]):
+        for answer in get_many(self.api, [(path, {**sized, "page[number]": str(n)}) for n in rest]):
             yield Document(answer)
+
+
+def _answer(request: Request, raw: Any) -> Answer:
+    match request:
+        case Deactivation():
+            return None
+        case Resend(member_id):
+            # Nothing that can be read tells that an e-mail was sent: its acceptance is all there is.
+            return Item(Kind.MEMBER, member_id, "", {RESENT: True})
+    answer = Document(raw)
+    return answers.member(answer, answer.resource)
+
+
+def _understood(request: Request, raw: Any) -> Answer | ProviderError:
+    try:
+        return _answer(request, raw)
+    except Unavailable as error:
+        return error
 
 
 def _document(
