@@ -7,9 +7,9 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from sandbox.control import PREFIX, Control
+from sandbox.limits import Limits
 from sandbox.messages import Request, Response
 from sandbox.pages import email, error, form, note, number, page, row, select
-from sandbox.limits import Limits
 from sandbox.world import World
 
 if TYPE_CHECKING:
