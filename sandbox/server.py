@@ -102,9 +102,9 @@ def running(world: World, *, host: str = "127.0.0.1", port: int = 0) -> Iterator
 
 
 @contextmanager
-def background[Its](server: Server[Its]) -> Iterator[Server[Its]]:
-    """A server in a thread of its own, for as long as the block lasts."""
-    thread = threading.Thread(target=server.serve, kwargs={"poll_s": 0.005}, daemon=True)
+def background[Its](server: Server[Its], *, poll_s: float = 0.005) -> Iterator[Server[Its]]:
+    """A server in a thread of its own, for as long as the block lasts; the end is noticed within `poll_s`."""
+    thread = threading.Thread(target=server.serve, kwargs={"poll_s": poll_s}, daemon=True)
     thread.start()
     try:
         yield server
