@@ -8,9 +8,10 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from itertools import accumulate
 from typing import Any, overload
 
-from sandbox.messages import JSON, Request
+from sandbox.messages import JSON, JSON_API, Request
 from sandbox.oauth import fingerprint
 
 SECRETS = {"client_secret", "code", "code_verifier", "refresh_token", "access_token", "token"}
@@ -68,6 +69,19 @@ class Calls:
         with self._lock:
             self._records.clear()
 
+    def tally(self) -> dict[str, int]:
+        """How many `calls`, how many answered 429 (`throttled`), and how many were under way `at_once` at most."""
+        records = list(self)
+        # An end sorts before a beginning at the same moment: those two did not overlap.
+        steps = [(call.started_at, 1) for call in records]
+        steps += [(call.ended_at, -1) for call in records if call.ended_at is not None]
+        at_once = accumulate(step for _, step in sorted(steps))
+        return {
+            "calls": len(records),
+            "throttled": sum(call.status == 429 for call in records),
+            "at_once": max(at_once, default=0),
+        }
+
     def as_json(self) -> list[dict[str, Any]]:
         return [asdict(record) for record in self]
 
@@ -95,7 +109,7 @@ def _decoded(request: Request) -> Any:
     if request.form:
         return _safe(request.form)
     text = request.body.decode("utf-8", "replace")
-    if request.content_type != JSON:
+    if request.content_type not in {JSON, JSON_API}:
         return text
     try:
         body = json.loads(text)

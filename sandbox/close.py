@@ -24,7 +24,8 @@ from sandbox.limits import Limits
 from sandbox.messages import JSON, Request, Response
 from sandbox.oauth import Holder
 from sandbox.records import Caller
-from sandbox.routes import API, Call, Route
+from sandbox.routes import API, Call
+from sandbox.routing import Route, matching
 from sandbox.switches import Switches
 from sandbox.world import World
 
@@ -71,9 +72,9 @@ class Close:
         path, method = request.path.removeprefix(PREFIX), _method(request)
         if not path.endswith("/"):
             path += "/"
-            if _matching(path) and switches.missing_slash_redirects:
+            if matching(API, path) and switches.missing_slash_redirects:
                 return _redirect(request)
-        known = _matching(path)
+        known = matching(API, path)
         if not known:
             return Response.json({"error": UNKNOWN_PATH}, 404)
         found = next(((route, ids) for route, ids in known if route.method == method), None)
@@ -149,11 +150,6 @@ def _redirect(request: Request) -> Response:
     """308, which keeps method and body."""
     query = f"?{request.query_string}" if request.query_string else ""
     return Response.empty(308, location=f"{request.path}/{query}")
-
-
-def _matching(path: str) -> list[tuple[Route, dict[str, str]]]:
-    """Every route of this path, whatever its method, with the ids in it."""
-    return [(route, found.groupdict()) for route in API if (found := route.match(path))]
 
 
 def _method(request: Request) -> str:

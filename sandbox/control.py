@@ -5,31 +5,52 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sandbox.faults import Fault
 from sandbox.messages import JSON, Request, Response
-from sandbox.world import World
 
 if TYPE_CHECKING:
     from sandbox.server import Server
 
+PREFIX = "/_rehearsal/"
+
 Act = Callable[[dict[str, Any]], Any]
+
+
+class Rehearsed(Protocol):
+    """A world one can rehearse with, whatever API shows it. `switches` is a dataclass."""
+
+    switches: Any
+
+    def reset(self) -> None: ...
+
+    def everybody(self) -> list[dict[str, Any]]: ...
+
+    def meanwhile(self, membership_id: str, **changes: Any) -> dict[str, Any]: ...
 
 
 class Control:
     """What can be changed about a running rehearsal. Raises ValueError, TypeError or KeyError for nonsense."""
 
-    def __init__(self, world: World, server: Server) -> None:
+    def __init__(self, world: Rehearsed, server: Server[Any]) -> None:
         self.world = world
         self.server = server
+
+    def __call__(self, request: Request) -> Response:
+        """Everything under PREFIX, where no pages for people stand before it."""
+        if not request.from_own_page:
+            return Response.json({"error": "Not from this page."}, 403)
+        unknown = Response.json({"error": "There is no such page in the rehearsal."}, 404)
+        return self.answer(request, request.path.removeprefix(PREFIX)) or unknown
 
     def answer(self, request: Request, name: str) -> Response | None:
         """GET tells, POST takes a JSON object; None for names that are not here."""
         tell: dict[str, Callable[[], Any]] = {
             "calls": self.server.calls.as_json,
             "faults": self.faults,
-            "people": self.people,
+            "people": self.world.everybody,
+            "tally": self.server.calls.tally,
         }
         take: dict[str, Act] = {
             "faults": self.fault,
@@ -71,48 +92,25 @@ class Control:
         names = ("kind", "method", "path", "times", "skip", "when", "status", "seconds", "hits")
         return [{name: getattr(fault, name) for name in names} for fault in self.server.faults.pending()]
 
-    def people(self) -> list[dict[str, Any]]:
-        """The truth: snapshots of everybody in every organization."""
-        return [
-            person
-            for organization_id in list(self.world.organizations)
-            for person in self.world.members(organization_id, active=None)
-        ]
-
     def person(self, body: dict[str, Any]) -> dict[str, Any]:
-        """`membership_id`, and any of `role_id`, `active`, `refusal`: what somebody else does in Close."""
-        membership_id = body["membership_id"]
-        if "role_id" in body:
-            self.world.set_role(membership_id, body["role_id"])
-        if "active" in body:
-            (self.world.reactivate if body["active"] else self.world.deactivate)(membership_id)
-        if "refusal" in body:
-            self.world.refuse(membership_id, body["refusal"])
-        return self.world.membership(membership_id)
+        """`membership_id`, and what somebody else does to it: the arguments of the world's `meanwhile`."""
+        changes = dict(body)
+        return self.world.meanwhile(changes.pop("membership_id"), **changes)
 
     def settings(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Any of `latency_s`, `reads`, `writes`, `window_s`, `switches`; answers all of them."""
+        """Any of `latency_s`, `switches` and the settings of the limits; answers all of them."""
         server, limits, switches = self.server, self.server.limits, self.world.switches
         changed = body.get("switches", {})
         if unknown := set(changed) - {field.name for field in fields(switches)}:
             raise ValueError(f"no such switch: {', '.join(sorted(unknown))}")
-        latency_s, window_s = (
-            float(body.get("latency_s", server.latency_s)),
-            float(body.get("window_s", limits.window_s)),
-        )
-        reads, writes = int(body.get("reads", limits.reads)), int(body.get("writes", limits.writes))
-        if not (latency_s >= 0 and window_s > 0 and reads >= 0 and writes >= 0):
-            raise ValueError("a window is longer than nothing, and nothing is negative")
+        latency_s = float(body.get("latency_s", server.latency_s))
+        if not latency_s >= 0:
+            raise ValueError("no call takes less than no time")
+        limits.set(body)
         for name, value in changed.items():
             setattr(switches, name, value)
-        server.latency_s, limits.window_s, limits.reads, limits.writes = latency_s, window_s, reads, writes
-        return {
-            "latency_s": latency_s,
-            "reads": reads,
-            "writes": writes,
-            "window_s": window_s,
-            "switches": asdict(switches),
-        }
+        server.latency_s = latency_s
+        return {"latency_s": latency_s, **limits.settings(), "switches": asdict(switches)}
 
     def reset(self, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """Everything and everybody as at the start; connections stay."""

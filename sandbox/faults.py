@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
@@ -18,6 +18,14 @@ ERROR_PAGE = b"""<!doctype html><html><head><title>502 Bad Gateway</title></head
 <body><center><h1>502 Bad Gateway</h1></center><hr><center>nginx</center></body></html>"""
 
 TEXTS = {429: "API call count exceeded for this period", 503: "Service Unavailable", 504: "Gateway Timeout"}
+
+
+def close_failure(status: int) -> Response:
+    """How Close says that something went wrong."""
+    response = Response.json({"error": TEXTS.get(status, "Something went wrong.")}, status)
+    if status == 429:
+        response.headers = {"retry-after": "1", "ratelimit": "limit=40; remaining=0; reset=1"}
+    return response
 
 
 @dataclass(slots=True)
@@ -62,11 +70,11 @@ class Fault:
         return self.path is None or bool(re.search(self.path, path))
 
     def answer(self) -> Response:
-        """What `fail` sends instead of Close's answer."""
+        """What `fail` sends instead of the API's answer."""
         return Response(self.status, self.body, self.content_type, dict(self.headers))
 
     def spoil(self, response: Response) -> Response:
-        """Close's own answer replaced (`fail`) or damaged; a delay or drip leaves it alone."""
+        """The API's own answer replaced (`fail`) or damaged; a delay or drip leaves it alone."""
         if self.kind == "fail":
             return self.answer()
         body = response.body
@@ -74,7 +82,7 @@ class Fault:
             body = b""
         elif self.kind == "truncate":
             body = body[: len(body) // 2]
-        elif self.kind == "wrong_types" and body and response.content_type == JSON:
+        elif self.kind == "wrong_types" and body and response.is_json:
             body = json.dumps(wrong(json.loads(body))).encode()
         return Response(response.status, body, response.content_type, response.headers)
 
@@ -83,10 +91,12 @@ class Faults:
     """What goes wrong next. The first fault that matches a call takes it; thread-safe.
 
     Every method takes `method` and `path` (regular expressions), `times` (None: until cleared)
-    and `skip`, and returns the Fault, whose `hits` tell whether it happened.
+    and `skip`, and returns the Fault, whose `hits` tell whether it happened. `failure` is how the
+    API at hand answers a status, where nothing else is asked for.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, failure: Callable[[int], Response] = close_failure) -> None:
+        self._failure = failure
         self._lock = threading.Lock()
         self._faults: list[Fault] = []
 
@@ -100,21 +110,21 @@ class Faults:
         skip: int = 0,
         headers: Mapping[str, str] | None = None,
         body: Any = None,
-        content_type: str = JSON,
+        content_type: str | None = None,
         when: When = "before",
     ) -> Fault:
         """Answer this status. `body` is text, bytes or JSON to be; `when="after"` makes the change first."""
+        usual = self._failure(status)
         if body is None:
-            body = {"error": TEXTS.get(status, "Something went wrong.")}
+            body = usual.body
+            content_type = content_type or usual.content_type
         encoded = (
             body
             if isinstance(body, bytes)
             else (body if isinstance(body, str) else json.dumps(body)).encode()
         )
         if headers is None:
-            headers = (
-                {"retry-after": "1", "ratelimit": "limit=40; remaining=0; reset=1"} if status == 429 else {}
-            )
+            headers = usual.headers
         return self.add(
             Fault(
                 "fail",
@@ -126,7 +136,7 @@ class Faults:
                 status=status,
                 headers={name.lower(): value for name, value in headers.items()},
                 body=encoded,
-                content_type=content_type,
+                content_type=content_type or JSON,
             )
         )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -101,6 +101,17 @@ class Limits:
                 exceeded=exceeded,
                 kind=whose,
             )
+
+    def settings(self) -> dict[str, float]:
+        return {"reads": self.reads, "writes": self.writes, "window_s": self.window_s}
+
+    def set(self, numbers: Mapping[str, Any]) -> None:
+        """Any of `settings`; the rest of `numbers` is not for here. Raises ValueError or TypeError."""
+        reads, writes = int(numbers.get("reads", self.reads)), int(numbers.get("writes", self.writes))
+        window_s = float(numbers.get("window_s", self.window_s))
+        if not (window_s > 0 and reads >= 0 and writes >= 0):
+            raise ValueError("a window is longer than nothing, and nothing is negative")
+        self.reads, self.writes, self.window_s = reads, writes, window_s
 
     def reset(self) -> None:
         """Back to the defaults, with empty windows."""

@@ -11,19 +11,24 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 JSON = "application/json"
+JSON_API = "application/vnd.api+json"
 HTML = "text/html; charset=utf-8"
 FORM = "application/x-www-form-urlencoded"
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`headers` have lower-case names; of a repeated query name the first value counts."""
+    """`headers` have lower-case names; of a repeated query name the first value counts.
+
+    `address` is the caller's IP address.
+    """
 
     method: str
     path: str
     query_string: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    address: str = "127.0.0.1"
 
     @property
     def query(self) -> dict[str, str]:
@@ -75,6 +80,14 @@ class Response:
     @classmethod
     def json(cls, value: Any, status: int = 200, **headers: str) -> Response:
         return cls(status, json.dumps(value).encode(), headers=_dashed(headers))
+
+    @classmethod
+    def json_api(cls, value: Any, status: int = 200, **headers: str) -> Response:
+        return cls(status, json.dumps(value).encode(), JSON_API, _dashed(headers))
+
+    @property
+    def is_json(self) -> bool:
+        return self.content_type in {JSON, JSON_API}
 
     @classmethod
     def empty(cls, status: int, **headers: str) -> Response:

@@ -6,15 +6,14 @@ from collections.abc import Callable
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from sandbox.control import Control
+from sandbox.control import PREFIX, Control
+from sandbox.limits import Limits
 from sandbox.messages import Request, Response
 from sandbox.pages import email, error, form, note, number, page, row, select
 from sandbox.world import World
 
 if TYPE_CHECKING:
     from sandbox.server import Server
-
-PREFIX = "/_rehearsal/"
 
 ANSWERS = (
     ("503", "503 Service Unavailable"),
@@ -28,7 +27,7 @@ WHAT = (("role", "Change role"), ("remove", "Remove"), ("restore", "Bring back")
 class Practice:
     """Answers everything under PREFIX. None of it is part of Close, recorded, or subject to faults."""
 
-    def __init__(self, world: World, server: Server) -> None:
+    def __init__(self, world: World, server: Server[Limits]) -> None:
         self.world = world
         self.server = server
         self.control = Control(world, server)

@@ -5,9 +5,8 @@ Documented calls that are not rehearsed answer 501; what is not in the table doe
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from sandbox import bodies, groups, members, roles, work
@@ -15,6 +14,7 @@ from sandbox.errors import BadRequest, NotFound
 from sandbox.events import Event
 from sandbox.messages import Response
 from sandbox.records import Caller
+from sandbox.routing import Route
 from sandbox.world import World
 
 
@@ -30,23 +30,6 @@ class Call:
     @property
     def fields(self) -> str | None:
         return self.params.get("_fields")
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """A method and a path with `{names}`, which become the handler's keyword arguments."""
-
-    method: str
-    path: str
-    handler: Callable[..., Response]
-    pattern: re.Pattern[str] = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        named = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", self.path)
-        object.__setattr__(self, "pattern", re.compile(named))
-
-    def match(self, path: str) -> re.Match[str] | None:
-        return self.pattern.fullmatch(path)
 
 
 def me(call: Call) -> Response:

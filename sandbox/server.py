@@ -16,11 +16,12 @@ from urllib.parse import urlsplit
 
 from sandbox.calls import Calls
 from sandbox.close import Close
-from sandbox.faults import Fault, Faults
+from sandbox.control import PREFIX
+from sandbox.faults import Fault, Faults, close_failure
 from sandbox.limits import Limits
 from sandbox.messages import Request, Response
 from sandbox.oauth import LOOPBACK
-from sandbox.practice import PREFIX, Practice
+from sandbox.practice import Practice
 from sandbox.world import World
 
 log = logging.getLogger(__name__)
@@ -31,21 +32,32 @@ DRIPS = 20
 App = Callable[[Request], Response]
 
 
-class Server:
+class Server[Allowed]:
     """One app on one loopback port, in threads of its own.
 
     `calls` records what arrives, `faults` and `latency_s` make it misbehave, `limits` say how
-    many calls are allowed. Raises ValueError for a host other machines could reach.
+    many calls are allowed, `failure` is how its API answers an error. Raises ValueError for a
+    host other machines could reach.
     """
 
-    def __init__(self, app: App, limits: Limits, *, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(
+        self,
+        app: App,
+        limits: Allowed,
+        *,
+        name: str = "rehearsal-close",
+        failure: Callable[[int], Response] = close_failure,
+        host: str = "127.0.0.1",
+        port: int = 0,
+    ) -> None:
         if host not in LOOPBACK:
             raise ValueError(f"The rehearsal listens on 127.0.0.1, localhost or ::1 only, not on {host!r}.")
         self.app = app
+        self.name = name
         self.pages: App | None = None
         self.limits = limits
         self.calls = Calls()
-        self.faults = Faults()
+        self.faults = Faults(failure)
         self.latency_s = 0.0
         self.stopping = threading.Event()
         self._listener = _Listener(host, port, self)
@@ -74,7 +86,7 @@ class Server:
             self.stopping.wait(seconds)
 
 
-def close_server(world: World, *, host: str = "127.0.0.1", port: int = 0) -> Server:
+def close_server(world: World, *, host: str = "127.0.0.1", port: int = 0) -> Server[Limits]:
     """The rehearsal Close with its practice pages; not answering yet."""
     limits = Limits()
     server = Server(Close(world, limits), limits, host=host, port=port)
@@ -83,10 +95,16 @@ def close_server(world: World, *, host: str = "127.0.0.1", port: int = 0) -> Ser
 
 
 @contextmanager
-def running(world: World, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[Server]:
+def running(world: World, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[Server[Limits]]:
     """The rehearsal Close in the background, for as long as the block lasts."""
-    server = close_server(world, host=host, port=port)
-    thread = threading.Thread(target=server.serve, kwargs={"poll_s": 0.005}, daemon=True)
+    with background(close_server(world, host=host, port=port)) as server:
+        yield server
+
+
+@contextmanager
+def background[Its](server: Server[Its], *, poll_s: float = 0.005) -> Iterator[Server[Its]]:
+    """A server in a thread of its own, for as long as the block lasts; the end is noticed within `poll_s`."""
+    thread = threading.Thread(target=server.serve, kwargs={"poll_s": poll_s}, daemon=True)
     thread.start()
     try:
         yield server
@@ -101,7 +119,7 @@ def serve(
     port: int = 8765,
     *,
     latency_s: float = 0.0,
-    ready: Callable[[Server], None] = lambda server: None,
+    ready: Callable[[Server[Limits]], None] = lambda server: None,
 ) -> None:
     """The rehearsal Close in the foreground, until interrupted; `ready` is told once it listens."""
     server = close_server(world, host=host, port=port)
@@ -116,7 +134,7 @@ class _Listener(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256
 
-    def __init__(self, host: str, port: int, server: Server) -> None:
+    def __init__(self, host: str, port: int, server: Server[Any]) -> None:
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.owner = server
         self._open: set[socket.socket] = set()
@@ -143,7 +161,6 @@ class _Listener(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server_version, sys_version = "rehearsal-close", ""
     disable_nagle_algorithm = True
     wbufsize = -1  # headers and body leave in one packet
     server: _Listener
@@ -210,7 +227,8 @@ class _Handler(BaseHTTPRequestHandler):
         if "transfer-encoding" in headers:
             self.close_connection = True  # the body stays unread, and would be taken for the next request
         parts = urlsplit(self.path)
-        return Request(self.command, parts.path, parts.query, headers, self.rfile.read(int(length)))
+        body, address = self.rfile.read(int(length)), self.client_address[0]
+        return Request(self.command, parts.path, parts.query, headers, body, address)
 
     def _send(self, response: Response, *, cut: bool = False) -> None:
         """The answer; `cut` promises twice the body there is, and hangs up."""
@@ -251,6 +269,9 @@ class _Handler(BaseHTTPRequestHandler):
         # own close() would wait for them and send FIN first: close what is below it.
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         os.close(self.connection.detach())
+
+    def version_string(self) -> str:
+        return self.server.owner.name
 
     def log_message(self, format: str, *args: Any) -> None:
         log.debug(format, *args)

@@ -331,6 +331,20 @@ class World:
         with self.lock:
             self._locate(membership_id)[1].refusal = text
 
+    def meanwhile(
+        self, membership_id: str, *, role_id: str | None = None, active: bool | None = None, **others: Any
+    ) -> dict[str, Any]:
+        """Any of these at once; `refusal` as in `refuse`. Raises KeyError or TypeError for what is not here."""
+        if set(others) - {"refusal"}:
+            raise TypeError(f"not among role_id, active, refusal: {', '.join(sorted(others))}")
+        if role_id is not None:
+            self.set_role(membership_id, role_id)
+        if active is not None:
+            (self.reactivate if active else self.deactivate)(membership_id)
+        if "refusal" in others:
+            self.refuse(membership_id, others["refusal"])
+        return self.membership(membership_id)
+
     # The truth, for tests
 
     def membership(self, membership_id: str) -> dict[str, Any]:
@@ -346,6 +360,14 @@ class World:
                 for membership in self.organizations[organization_id].memberships.values()
                 if active is None or membership.active is active
             ]
+
+    def everybody(self) -> list[dict[str, Any]]:
+        """Snapshots of everybody in every organization."""
+        return [
+            person
+            for organization_id in list(self.organizations)
+            for person in self.members(organization_id, active=None)
+        ]
 
     def desk(self, membership_id: str) -> dict[str, list[str]]:
         """Ids of the open `tasks` and active `opportunities` a member has."""

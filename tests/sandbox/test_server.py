@@ -179,3 +179,15 @@ def test_the_command_refuses_other_hosts():
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "listens on 127.0.0.1" in done.stderr
+
+
+def test_a_bench_is_told_how_many_calls_there_were_at_once_and_how_many_were_refused(company: Company):
+    people = [company.client(company.ada) for _ in range(3)]
+    company.server.faults.delay(0.15, times=3)
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(lambda client: client.get("me/"), people))
+    company.server.limits.reads = 0
+    people[0].get("role/")
+    expected = {"calls": 4, "throttled": 1, "at_once": 3}
+    assert company.server.calls.tally() == expected
+    assert company.stranger().get("/_rehearsal/tally").json() == expected

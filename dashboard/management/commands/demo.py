@@ -59,7 +59,10 @@ class Command(BaseCommand):
         people, latency = str(options["people"]), str(options["latency_ms"])
         children = [
             processes.start(
-                ["sandbox", "--port", str(sandbox_port), "--people", people, "--latency-ms", latency],
+                [
+                    *("sandbox", "--port", str(sandbox_port), "--commercelayer-port", "0"),
+                    *("--people", people, "--latency-ms", latency),
+                ],
                 environment,
             ),
             processes.start(["worker"], environment),
