@@ -26,6 +26,19 @@ def _secret(name: str, for_development: str) -> str:
     return value
 
 
+def _windows(name: str, default: str) -> list[tuple[int, float]]:
+    """Rate limits as calls/seconds, comma separated."""
+    text = env.str(name, default)
+    try:
+        pairs = [part.split("/") for part in text.split(",")]
+        found = [(int(calls), float(seconds)) for calls, seconds in pairs]
+    except ValueError:
+        found = []
+    if not found or any(calls < 1 or seconds <= 0 for calls, seconds in found):
+        raise ImproperlyConfigured(f"{name} must be calls/seconds, comma separated, such as {default}.")
+    return found
+
+
 def _address(name: str, default: str = "") -> str:
     value = (env.str(name, "") or default).rstrip("/")
     try:
@@ -97,6 +110,11 @@ CLOSE_APP_URL = _address("CLOSE_APP_URL", "https://app.close.com")
 CLOSE_API_URL = _address("CLOSE_API_URL", "https://api.close.com")
 CLOSE_PKCE = env.bool("CLOSE_PKCE", False)
 CLOSE_ORGANIZATIONS = _list("CLOSE_ORGANIZATIONS", [])
+
+# Commerce Layer
+COMMERCELAYER_AUTH_URL = _address("COMMERCELAYER_AUTH_URL", "https://auth.commercelayer.io")
+COMMERCELAYER_API_URL = _address("COMMERCELAYER_API_URL", "https://provisioning.commercelayer.io")
+COMMERCELAYER_WINDOWS = _windows("COMMERCELAYER_WINDOWS", "200/60,50/10")
 
 # How things behave; all optional.
 MIRROR_FRESH_S = env.int("MIRROR_FRESH_S", 300)

@@ -57,6 +57,7 @@ EXPECTED: dict[str, tuple[Statuses, Statuses]] = {
     "reactivate": ((200, 403, 302, 302), (302, 403, 302, 302)),
     "invite": (GUARDED, (422, 403, 422, 302)),
     "export-members": (GUARDED, NO),
+    "find-members": (GUARDED, NO),
     "as-of": (GUARDED, NO),
     # Without a moment: to the page that asks for one.
     "export-as-of": (POSTED, NO),

@@ -136,7 +136,7 @@ def recomputed(entry: dict[str, str]) -> str:
     """The hash of an exported line, from what stands in it."""
     names = (
         *("number", "event", "channel", "actor_id", "actor_name", "member_id", "member_name", "member_email"),
-        *("item_kind", "item_id", "item_name"),
+        *("item_kind", "item_id", "item_name", "through"),
         *(
             "field",
             "before",

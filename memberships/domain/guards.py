@@ -11,11 +11,15 @@ BRAKE_SHARE = 0.25
 """A plan that touches more of the active people than this needs its number typed."""
 
 
+OWNS = "Owns the organization: nobody else changes or removes them."
+
+
 @dataclass(frozen=True, slots=True)
 class Situation:
     """What the guards judge by: the people as last read, the roles, who acts, and how few managers are too few.
 
-    `items` is what else was read for a plan; `manage_permission` is the provider's name for the power to manage.
+    `items` is what else was read for a plan; `manage_permission` is the provider's name for the power to manage. The
+    actor is known by the id of whose connection it is, and by the address of who uses it.
     """
 
     roster: Roster
@@ -24,6 +28,7 @@ class Situation:
     minimum_managers: int = 1
     items: Items = field(default_factory=dict)
     manage_permission: str = ""
+    actor_email: str = ""
 
     def item(self, row: Row) -> Item | None:
         """What a row is about that isn't a person; what it wants to make is known by its name."""
@@ -70,7 +75,16 @@ class Situation:
 
     def is_me(self, member_id: str) -> bool:
         member = self.roster.members.get(member_id)
-        return member is not None and member.user_id == self.actor_user_id
+        if member is None:
+            return False
+        return member.user_id == self.actor_user_id or bool(
+            self.actor_email and member.email == self.actor_email
+        )
+
+    def is_owner(self, row: Row) -> bool:
+        """Would this row touch whoever the organization belongs to?"""
+        member = self.roster.members.get(row.member_id)
+        return row.kind is Kind.MEMBER and row.verdict is Verdict.WILL and member is not None and member.owner
 
     def takes_my_power(self, row: Row) -> bool:
         return any(map(self.is_me, self.takers(row)))
@@ -86,11 +100,12 @@ class Brake:
 
 def review(rows: Sequence[Row], now: Situation) -> list[Row]:
     """Block the rows that must never run, judged by the state all rows together would leave behind."""
+    checked = [row.blocked(OWNS) if now.is_owner(row) else row for row in rows]
     checked = [
         row.blocked("That is you: someone else has to deactivate you.")
         if row.verdict is Verdict.WILL and row.action is Action.DEACTIVATE and now.is_me(row.member_id)
         else row
-        for row in rows
+        for row in checked
     ]
     will = [row for row in checked if row.verdict is Verdict.WILL]
     granted = {pk for row in will for pk in now.gainers(row) if now.is_active(pk)}

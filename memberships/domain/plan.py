@@ -17,6 +17,7 @@ class Action(StrEnum):
     DEACTIVATE = "deactivate"
     CREATE = "create"
     DELETE = "delete"
+    RESEND = "resend"
 
 
 class Verdict(StrEnum):

@@ -15,8 +15,8 @@ def is_so(row: Row, subject: Subject | None) -> bool:
     if row.action is Action.DELETE:
         return subject is None
     if row.action is Action.DEACTIVATE:
-        return subject is None or not _active(subject)
-    if subject is None or (row.action in (Action.INVITE, Action.REACTIVATE) and not _active(subject)):
+        return subject is None or _is_inactive(subject)
+    if subject is None or (row.action in (Action.INVITE, Action.REACTIVATE) and _is_inactive(subject)):
         return False
     return all(subject.value(edit.field) == edit.after for edit in row.edits)
 
@@ -27,7 +27,7 @@ def has_arrived(row: Row, subject: Subject | None) -> bool:
     A provider may give somebody who comes back another role than the one asked for.
     """
     if row.action in (Action.INVITE, Action.REACTIVATE):
-        return subject is not None and _active(subject)
+        return subject is not None and not _is_inactive(subject)
     return is_so(row, subject)
 
 
@@ -38,8 +38,10 @@ def is_stale(row: Row, subject: Subject | None) -> bool:
             return subject is not None
         case Action.REACTIVATE:
             return not isinstance(subject, Member) or subject.status is not Status.INACTIVE
+        case Action.RESEND:
+            return not isinstance(subject, Member) or subject.status is not Status.PENDING
         case Action.DEACTIVATE:
-            return subject is None or not _active(subject)
+            return subject is None or _is_inactive(subject)
         case Action.DELETE:
             return subject is None or any(
                 subject.value(name) != value for name, value in row.kept.items() if name in _values(subject)
@@ -56,10 +58,6 @@ def is_stale(row: Row, subject: Subject | None) -> bool:
 def leaves_groups(row: Row) -> bool:
     """Is all it asks for that somebody is out of groups? That can be done for people who left, too."""
     return row.kind is Kind.MEMBER and all(group_of(edit.field) and edit.after is False for edit in row.edits)
-
-
-def _active(subject: Subject) -> bool:
-    return isinstance(subject, Member) and subject.active
 
 
 def _is_inactive(subject: Subject) -> bool:

@@ -2,6 +2,7 @@
 
 from .audit import AuditEntry
 from .connections import Connection, Login, Organization
+from .limits import Window
 from .plans import Cause, Job, Outcome, Plan, PlanRow
 from .roster import MirroredGroup, MirroredMember, MirroredRole, Selection
 
@@ -19,4 +20,5 @@ __all__ = [
     "Plan",
     "PlanRow",
     "Selection",
+    "Window",
 ]

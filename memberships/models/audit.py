@@ -16,6 +16,10 @@ EVENTS = {
     "member.default_caller_id.set": "Default caller ID",
     "member.hangup_recording_url.set": "Voicemail drop URL",
     "member.invited": "Invitation",
+    "member.resent": "Invitation sent again",
+    "member.access_scope.set": "Access",
+    "member.reference.set": "Reference",
+    "member.membership_profile.set": "Membership profile",
     "member.reactivated": "Reactivation",
     "member.deactivated": "Deactivation",
     "member.can_manage.set": "Can manage",
@@ -58,6 +62,8 @@ class AuditEntry(models.Model):
     channel = models.CharField(max_length=20)
     actor_id = models.CharField(max_length=100, blank=True)
     actor_name = models.CharField(max_length=300, blank=True)
+    # Whose connection was used, where that isn't the actor's own.
+    through = models.CharField(max_length=300, blank=True)
     member_id = models.CharField(max_length=100, blank=True)
     member_name = models.TextField(blank=True)
     member_email = models.CharField(max_length=254, blank=True)

@@ -12,6 +12,8 @@ class Organization(models.Model):
 
     provider = models.CharField(max_length=20)
     remote_id = models.CharField(max_length=100)
+    # The organization people sign in to, whose managers look after this one too. None for one they sign in to.
+    parent = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="attached")
     name = models.CharField(max_length=200, blank=True)
     # When the read that the mirror shows began: an older read never overwrites a newer one.
     roster_read_at = models.DateTimeField(null=True)
@@ -38,7 +40,16 @@ class Organization(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["provider", "remote_id"], name="organization_once"),
+            models.UniqueConstraint(
+                fields=["provider", "remote_id"],
+                condition=models.Q(parent=None),
+                name="organization_once",
+            ),
+            models.UniqueConstraint(
+                fields=["provider", "remote_id", "parent"],
+                condition=models.Q(parent__isnull=False),
+                name="attached_once",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -46,7 +57,11 @@ class Organization(models.Model):
 
 
 class Connection(models.Model):
-    """One person's consent for one organization. A new consent replaces the tokens in place."""
+    """One person's consent for one organization. A new consent replaces the tokens in place.
+
+    Where people don't sign in, it is made of somebody's own client id and secret, which all managers of the parent
+    organization use; `added_by` is the sign-in of whoever entered them.
+    """
 
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="connections")
     user_id = models.CharField(max_length=100)
@@ -54,6 +69,9 @@ class Connection(models.Model):
     email = models.CharField(max_length=254, blank=True)
     access_token = EncryptedTextField(blank=True)
     refresh_token = EncryptedTextField(blank=True)
+    client_id = EncryptedTextField(blank=True)
+    client_secret = EncryptedTextField(blank=True)
+    added_by = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="added")
     expires_at = models.DateTimeField(null=True)
     # Who may call the token endpoint now: the provider revokes the old refresh token, so exactly one process does.
     renewing_until = models.DateTimeField(null=True)
@@ -66,6 +84,9 @@ class Connection(models.Model):
     seen_number = models.PositiveBigIntegerField(default=0)
     connected_at = models.DateTimeField(auto_now_add=True)
 
+    # Who uses it now, where that isn't whose it is. Not stored.
+    person: Connection | None = None
+
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["organization", "user_id"], name="connection_once"),
@@ -75,8 +96,13 @@ class Connection(models.Model):
         return f"{self.name or self.email} in {self.organization}"
 
     @property
+    def actor(self) -> Connection:
+        """Who answers for what is done with it."""
+        return self.person or self
+
+    @property
     def usable(self) -> bool:
-        return bool(self.access_token)
+        return bool(self.access_token or self.client_secret)
 
 
 class Login(models.Model):

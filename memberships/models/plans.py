@@ -30,6 +30,8 @@ class Plan(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="plans")
     connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="plans")
+    # Who made it, where that isn't whose connection it is.
+    person = models.ForeignKey(Connection, on_delete=models.PROTECT, null=True, related_name="+")
     kind = models.CharField(max_length=20, choices=Kind)
     # The job this plan retries or undoes.
     origin = models.ForeignKey("Job", on_delete=models.PROTECT, null=True, related_name="successors")
@@ -166,6 +168,7 @@ class Job(models.Model):
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="jobs")
     # Whose name and token it runs with: the person who pressed Apply.
     connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="jobs")
+    person = models.ForeignKey(Connection, on_delete=models.PROTECT, null=True, related_name="+")
     state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
     # Why it is not running now, for people to read, and when it is to be picked up again.
     note = models.CharField(max_length=300, blank=True)

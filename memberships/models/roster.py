@@ -64,6 +64,7 @@ class MirroredMember(models.Model):
     can_manage = models.BooleanField(default=False)
     settings = models.JSONField(default=dict)
     more = models.JSONField(default=dict)
+    owner = models.BooleanField(default=False)
     # Both without case and accents; see `searchable`.
     search_text = models.TextField()
     sort_name = models.CharField(max_length=620)
@@ -97,6 +98,7 @@ class MirroredMember(models.Model):
             self.can_manage,
             self.settings,
             self.more,
+            self.owner,
         )
 
 

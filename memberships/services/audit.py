@@ -24,7 +24,7 @@ CHANNEL_SCREEN = "dashboard"
 CHANNEL_OUTSIDE = "outside"
 
 _HASHED = (
-    "number", "event", "channel", "actor_id", "actor_name", "member_id", "member_name", "member_email",
+    "number", "event", "channel", "actor_id", "actor_name", "through", "member_id", "member_name", "member_email",
     "item_kind", "item_id", "item_name", "field",
     "before", "after", "before_text", "after_text", "outcome", "error", "reason", "gained_power",
 )  # fmt: skip
@@ -133,6 +133,7 @@ _EVENTS = {
     Action.INVITE: "member.invited",
     Action.REACTIVATE: "member.reactivated",
     Action.DEACTIVATE: "member.deactivated",
+    Action.RESEND: "member.resent",
     Action.CREATE: "created",
     Action.DELETE: "deleted",
 }
@@ -170,7 +171,8 @@ def event_of(kind: Kind, action: Action, field: str) -> str:
 def made_late(entry: AuditEntry, plan: Plan) -> AuditEntry:
     """What a read found turns out to be done by this plan, whose job had given it up."""
     connection = plan.job.connection
-    entry.actor_id, entry.actor_name = connection.user_id, connection.name or connection.email
+    by = plan.job.person or connection
+    entry.actor_id, entry.actor_name = by.user_id, by.name or by.email
     entry.channel, entry.reason, entry.plan_id = plan.channel, plan.reason, plan.pk
     return entry
 
@@ -183,8 +185,9 @@ def _by(connection: Connection, event: str) -> AuditEntry:
     return AuditEntry(
         event=event,
         channel=CHANNEL_SCREEN,
-        actor_id=connection.user_id,
-        actor_name=connection.name or connection.email,
+        actor_id=connection.actor.user_id,
+        actor_name=connection.actor.name or connection.actor.email,
+        through=(connection.name or connection.email) if connection.person else "",
     )
 
 

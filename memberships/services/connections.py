@@ -9,19 +9,19 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from memberships.domain.people import Actor, Member, Status
 from memberships.models import Connection, Job, Login, MirroredMember, Organization, Selection
-from memberships.providers import Capabilities, MembershipProvider
-from memberships.providers.close import CAPABILITIES, CloseProvider
+from memberships.providers import Capabilities, MembershipProvider, registry
 from memberships.providers.errors import Disconnected, ProviderError, Refused, Unavailable
 from memberships.providers.http import Credentials
 
 from . import audit, oauth
+from .client_credentials import StoredSecret
+from .windows import Windows
 
-CLOSE = "close"
 # While the provider doesn't answer, pages don't wait for it each time.
 _ASK_AGAIN = timedelta(seconds=15)
 
@@ -54,18 +54,30 @@ class _JustGranted:
 
 
 def capabilities(organization: Organization) -> Capabilities:
-    return CAPABILITIES
+    return registry.capabilities(organization.provider)
 
 
 def provider_for(connection: Connection, *, patient: bool = False) -> MembershipProvider:
     """The remote organization in this person's name. `patient` for jobs, which may wait; pages never do."""
-    return _provider(oauth.StoredToken(connection.pk), connection.organization.remote_id, patient=patient)
+    stored = StoredSecret if connection.added_by_id else oauth.StoredToken
+    organization = connection.organization
+    return client(organization.provider, stored(connection.pk), organization.remote_id, patient=patient)
 
 
-def _provider(credentials: Credentials, organization_id: str, *, patient: bool = False) -> MembershipProvider:
+def client(
+    provider: str, credentials: Credentials, organization_id: str, *, patient: bool = False
+) -> MembershipProvider:
+    """A client with these credentials. Settings are named after their provider."""
     deadline_s = settings.CALL_DEADLINE_S if patient else settings.PAGE_DEADLINE_S
-    return CloseProvider(
-        settings.CLOSE_API_URL, credentials, organization_id, deadline_s=deadline_s, patient=patient
+    limits = getattr(settings, f"{provider.upper()}_WINDOWS", ())
+    return registry.client(
+        provider,
+        getattr(settings, f"{provider.upper()}_API_URL"),
+        credentials,
+        organization_id,
+        deadline_s=deadline_s,
+        patient=patient,
+        pace=Windows(provider, limits) if limits else None,
     )
 
 
@@ -82,7 +94,10 @@ def sign_in(token: Mapping[str, Any]) -> Connection:
         raise
     with transaction.atomic():
         organization, _ = Organization.objects.update_or_create(
-            provider=CLOSE, remote_id=organization_id, defaults={"name": actor.organization_name}
+            provider=registry.SIGN_IN,
+            remote_id=organization_id,
+            parent=None,
+            defaults={"name": actor.organization_name},
         )
         connection, _ = Connection.objects.update_or_create(
             organization=organization,
@@ -108,10 +123,12 @@ def _checked(token: Mapping[str, Any]) -> tuple[str, Actor]:
         raise Refused("Close's answer to the sign-in is incomplete.", 200)
     if settings.CLOSE_ORGANIZATIONS and organization_id not in settings.CLOSE_ORGANIZATIONS:
         raise NotServed(organization_id)
-    provider = _provider(_JustGranted(token["access_token"]), organization_id)
+    provider = client(registry.SIGN_IN, _JustGranted(token["access_token"]), organization_id)
     actor = provider.actor()
     if not actor.can_manage:
-        raise NotAllowed(actor.organization_name, CAPABILITIES.manage_permission, _managers(provider))
+        raise NotAllowed(
+            actor.organization_name, provider.capabilities.manage_permission, _managers(provider)
+        )
     return organization_id, actor
 
 
@@ -152,13 +169,19 @@ def of_session(session_key: str | None) -> list[Connection]:
     """The connections this browser session may use, by organization name. The only way a request gets at one."""
     if not session_key:
         return []
-    found = Connection.objects.filter(logins__in=_live(session_key)).select_related("organization")
+    live = _live(session_key)
+    mine = Q(logins__in=live) | Q(organization__parent__connections__logins__in=live)
+    found = list(Connection.objects.filter(mine).distinct().select_related("organization", "added_by"))
+    people = {connection.organization_id: connection for connection in found if not connection.added_by_id}
+    for connection in found:
+        # What the managers of an organization look after besides is used by whoever is signed in to it.
+        connection.person = people.get(connection.organization.parent_id or 0)
     return sorted(found, key=lambda c: (str(c.organization).casefold(), c.pk))
 
 
 def sign_out(session_key: str) -> None:
     """End one session. Someone's last session takes the consent with it, unless a job still needs it."""
-    mine = of_session(session_key)
+    mine = [connection for connection in of_session(session_key) if connection.person is None]
     Login.objects.filter(session_key=session_key).delete()
     forget_old()
     for connection in mine:
@@ -188,7 +211,7 @@ def disconnect(connection: Connection) -> bool:
     refresh_token = connection.refresh_token
     with transaction.atomic():
         Connection.objects.filter(pk=connection.pk).update(
-            access_token="", refresh_token="", can_manage=False, checked_at=None
+            access_token="", refresh_token="", client_secret="", can_manage=False, checked_at=None
         )
         connection.logins.all().delete()
         audit.record(connection.organization, [audit.disconnected(connection)])
@@ -213,13 +236,18 @@ def access(connection: Connection) -> Access:
     While it can't be asked, pages stay readable for ten minutes and nothing can be applied. Raises Disconnected, and
     Unavailable after these ten minutes.
     """
+    if connection.person is not None:
+        person = access(connection.person)
+        if not person.may_apply:
+            return person
+        must_be_backed(connection)
     now = timezone.now()
     if not connection.usable:
-        raise Disconnected(oauth.RECONNECT)
+        raise Disconnected(StoredSecret.reconnect if connection.added_by_id else oauth.RECONNECT)
     age = now - connection.checked_at if connection.checked_at else timedelta.max
     if age <= timedelta(seconds=settings.PERMISSION_FRESH_S):
         return Access(connection.can_manage, connection.can_manage)
-    notice = "Close can't be reached."
+    notice = f"{capabilities(connection.organization).label} can't be reached."
     if not connection.unanswered_at or now - connection.unanswered_at > _ASK_AGAIN:
         try:
             actor = provider_for(connection).actor()
@@ -237,6 +265,23 @@ def access(connection: Connection) -> Access:
         )
     notice = f"{notice} You can read on for a few minutes, but nothing can be applied."
     return Access(connection.can_manage, False, notice)
+
+
+def must_be_backed(connection: Connection) -> None:
+    """An attached connection acts with somebody's own rights, so it rests once they may no longer manage here.
+
+    Raises Disconnected.
+    """
+    by = connection.added_by
+    if by is None:
+        return
+    me = MirroredMember.objects.filter(organization=by.organization_id, user_id=by.user_id)
+    if not me.filter(can_manage=True, status=Status.ACTIVE).exists():
+        who, where = by.name or by.email, by.organization
+        raise Disconnected(
+            f"{who}, whose credentials these are, may no longer manage {where}. Connect "
+            f"{connection.organization} again with credentials of your own."
+        )
 
 
 def permit(connection: Connection, can_manage: bool) -> None:

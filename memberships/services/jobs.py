@@ -78,7 +78,16 @@ def run_job(job_id: str) -> None:
 
 
 def _load(job_id: str | UUID) -> Job:
-    return Job.objects.select_related("organization", "connection__organization", "plan").get(pk=job_id)
+    related = (
+        "organization",
+        "connection__organization",
+        "connection__added_by",
+        "person__organization",
+        "plan",
+    )
+    job = Job.objects.select_related(*related).get(pk=job_id)
+    job.connection.person = job.person
+    return job
 
 
 def _is_due(job: Job) -> bool:

@@ -93,7 +93,11 @@ def apply(plan: Plan, connection: Connection, *, fingerprint: str, typed: str) -
                 return job
             raise CannotApply(_EXPIRED)
         job = Job.objects.create(
-            plan=plan, organization=plan.organization, connection=connection, created_at=now
+            plan=plan,
+            organization=plan.organization,
+            connection=connection,
+            person=connection.person,
+            created_at=now,
         )
         audit.record(plan.organization, [audit.plan_applied(plan, connection)])
         jobs.offer(job)

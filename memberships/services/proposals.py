@@ -279,6 +279,7 @@ def store(
         settings.MINIMUM_MANAGERS,
         live.items,
         its_capabilities.manage_permission_name,
+        connection.actor.email,
     )
     rows = guards.review(rows, now)
     brake = guards.brake(rows, now)
@@ -288,6 +289,7 @@ def store(
         plan = Plan.objects.create(
             organization=connection.organization,
             connection=connection,
+            person=connection.person,
             kind=kind,
             origin=origin,
             wanted=dict(wanted or {}),

@@ -16,6 +16,7 @@ from memberships.providers import (
     ItemChange,
     Pinning,
     Request,
+    Resend,
 )
 
 
@@ -24,7 +25,10 @@ def request(batch: Batch, roster: Roster) -> Request:
     row = batch.rows[0]
     match row.action:
         case Action.INVITE | Action.REACTIVATE:
-            return Invitation(row.email, str(row.wanted[ROLE]))
+            fields = {name: value for name, value in row.wanted.items() if name != ROLE}
+            return Invitation(row.email, str(row.wanted[ROLE]), fields)
+        case Action.RESEND:
+            return Resend(row.member_id)
         case Action.DEACTIVATE:
             return Deactivation(row.member_id)
         case Action.CREATE:

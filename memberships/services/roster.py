@@ -33,7 +33,7 @@ _COLUMNS = {
 
 _WRITTEN = (
     "user_id", "email", "first_name", "last_name", "role_id", "status", "can_manage", "settings", "more",
-    "search_text", "sort_name",
+    "owner", "search_text", "sort_name",
 )  # fmt: skip
 
 
@@ -116,6 +116,7 @@ def _mirrored(organization: Organization, member: Member) -> MirroredMember:
         can_manage=member.can_manage,
         settings=dict(member.settings),
         more=dict(member.more),
+        owner=member.owner,
         search_text=searchable(f"{member.name} {member.email}"),
         sort_name=searchable(member.name or member.email)[:620],
     )

@@ -19,10 +19,11 @@ from memberships.domain.people import PINS, ROLE, Member, group_field
 from memberships.domain.plan import Action, Edit, Row, Verdict, at_step
 from memberships.domain.reading import Subject, has_arrived, is_so, is_stale
 from memberships.models import Cause, Job, Outcome, PlanRow
-from memberships.providers.errors import Disconnected, NotSent, RateLimited, Refused, Unavailable
+from memberships.providers import Answer, one_of
+from memberships.providers.errors import Disconnected, NotSent, ProviderError, RateLimited, Refused
 
 from . import audit, groups, outside, reads, roster
-from .connections import permit, provider_for
+from .connections import access, must_be_backed, permit, provider_for
 from .lease import Lease
 from .requests import request
 from .wording import Words
@@ -34,8 +35,11 @@ _SHORT_WAIT_S = 2.0
 _FOR_EVERYBODY = (401, 402, 403)
 _REFUSED_IN_A_ROW = 20
 _LOST_IN_A_ROW = 3
+_NOT_REPEATED = (Action.CREATE, Action.RESEND)
 
 STOPPED = "Stopped on request."
+_NOT_THERE = " Read again several times: the change is not there."
+_UNREADABLE = " Whether the e-mail was sent can't be read back. Trying again may send a second one."
 _NOT_ALLOWED = "You may no longer manage this organization. Nothing was sent."
 
 
@@ -87,6 +91,7 @@ class Run:
         Raises Later, RateLimited, Refused or Unavailable (can't be read now), Disconnected or LeaseLost: run again
         later.
         """
+        must_be_backed(self.job.connection)
         if self.must_stop() and not self.with_outcome(Outcome.UNKNOWN):
             self.finish()  # also while the provider can't be asked
             return
@@ -110,7 +115,7 @@ class Run:
                 )
                 self.queue = None
             elif self.look_closer(batch):
-                self.send(batch)
+                self.send(self.together(batch))
         self.settle()
         self.compare_groups()
         self.finish()
@@ -186,6 +191,9 @@ class Run:
         return bool(self.note)
 
     def may_write(self) -> bool:
+        person = self.job.person
+        if person is not None and not access(person).may_apply:
+            return False
         me = self.now.roster.of_user(self.now.actor_user_id)
         return me is not None and me.active and me.can_manage
 
@@ -214,6 +222,7 @@ class Run:
             settings.MINIMUM_MANAGERS,
             items,
             self.provider.capabilities.manage_permission_name,
+            self.job.connection.actor.email,
         )
         self.words.roles = roles
         permit(self.job.connection, self.may_write())
@@ -265,6 +274,8 @@ class Run:
                 continue
             if stored.sent_at and has_arrived(row, subject):
                 shown[pk] = subject
+            elif stored.outcome == Outcome.NOT_ATTEMPTED and self.now.is_owner(row):
+                stale[pk] = Finding(Outcome.REFUSED, Cause.GUARD, guards.OWNS)
             elif stored.outcome == Outcome.NOT_ATTEMPTED and is_stale(row, subject):
                 words = self.so_far(pk) + self.words.stale(row, subject) + _sent_or_not(stored)
                 stale[pk] = Finding(Outcome.REFUSED, Cause.STALE, words)
@@ -282,43 +293,63 @@ class Run:
     def take_up_after_a_crash(self) -> None:
         """Rows that were about to be sent, of which no answer is known and nothing shows: send them again.
 
-        Such a request sets a value and is the same twice as once. Only what makes something new is not.
+        Such a request sets a value and is the same twice as once; what makes something new or sends an e-mail is not.
         """
         interrupted = [pk for pk in self.with_outcome(Outcome.UNKNOWN) if not self.stored[pk].error]
-        made = [pk for pk in interrupted if self.rows[pk].action is Action.CREATE]
+        made = [pk for pk in interrupted if self.rows[pk].action in _NOT_REPEATED]
         self.put(made, error="The worker stopped while this was sent.")
         self.put([pk for pk in interrupted if pk not in made], outcome=Outcome.NOT_ATTEMPTED)
         self.compare()
 
     # Sending
 
-    def send(self, batch: Batch) -> None:
-        keys = [p.key for p in batch.pending]
-        its_request = request(batch, self.now.roster)
-        first_time = [pk for pk in keys if not self.stored[pk].sent_at]
-        self.put(keys, outcome=Outcome.UNKNOWN, sent_at=timezone.now(), error="", advice="")
+    def together(self, batch: Batch) -> list[Batch]:
+        """The batch, and others that may be under way with it: nobody loses power, and one person is in each."""
+        found = [batch]
+        most = self.provider.capabilities.at_once
+        while self.queue and len(found) < most and _goes_along(batch) and _goes_along(self.queue[0]):
+            if (self.queue[0].stage, self.queue[0].phase) != (batch.stage, batch.phase):
+                break
+            found.append(self.queue.popleft())
+        return found
+
+    def send(self, together: list[Batch]) -> None:
+        keys = [[p.key for p in batch.pending] for batch in together]
+        everyone = [pk for some in keys for pk in some]
+        requests = [request(batch, self.now.roster) for batch in together]
+        first_time = {pk for pk in everyone if not self.stored[pk].sent_at}
+        self.put(everyone, outcome=Outcome.UNKNOWN, sent_at=timezone.now(), error="", advice="")
         self.fresh = False
-        try:
-            answer = self.provider.apply(its_request)
-        except Refused as refusal:
-            self.lost = 0
-            self.refused(keys, refusal)
-        except (RateLimited, Disconnected, NotSent):  # before anything was changed
-            self.put(keys, outcome=Outcome.NOT_ATTEMPTED)
-            self.put(first_time, sent_at=None)
-            raise
-        except Unavailable as error:
+        if len(requests) == 1:
+            answers = [one_of(self.provider, requests[0])]
+        else:
+            answers = self.provider.apply_many(requests)
+        lost = held_up = None
+        for some, answer in zip(keys, answers, strict=True):
+            match answer:
+                case Refused():
+                    self.lost = 0
+                    self.refused(some, answer)
+                case RateLimited() | Disconnected() | NotSent():  # before anything was changed
+                    held_up = answer
+                    self.put(some, outcome=Outcome.NOT_ATTEMPTED)
+                    self.put(first_time.intersection(some), sent_at=None)
+                case ProviderError():
+                    lost = answer
+                    self.put(some, error=str(answer))
+                case _:
+                    self.lost, self.refusals = 0, []
+                    self.answered(some, answer)
+        if lost:
             self.behind = True
-            self.put(keys, error=str(error))
             self.lost += 1
             if self.lost >= _LOST_IN_A_ROW:
-                self.note = f"Stopped after {self.lost} lost answers in a row: {error}"
+                self.note = f"Stopped after {self.lost} lost answers in a row: {lost}"
             self.look()
-        else:
-            self.lost, self.refusals = 0, []
-            self.answered(keys, answer)
+        if held_up:
+            raise held_up
 
-    def answered(self, keys: list[int], answer: Member | Item | None) -> None:
+    def answered(self, keys: list[int], answer: Answer) -> None:
         row = self.rows[keys[0]]
         subject = self.answer_about(row, answer) if len(keys) == 1 else None
         if subject is None or not has_arrived(row, subject):
@@ -331,7 +362,7 @@ class Run:
             self.now.items[subject.kind, subject.id] = subject  # type: ignore[index]
         self.arrived({keys[0]: subject})
 
-    def answer_about(self, row: Row, answer: Member | Item | None) -> Subject | None:
+    def answer_about(self, row: Row, answer: Answer) -> Subject | None:
         """The subject of a row as its answer shows it; None when the answer is about something else."""
         members = self.now.roster.members
         match answer:
@@ -448,7 +479,7 @@ class Run:
             if tries == len(_LOOK_AGAIN_S):
                 for pk in unknown:
                     error = self.so_far(pk) + self.stored[pk].error
-                    error += " Read again several times: the change is not there."
+                    error += _UNREADABLE if self.rows[pk].action is Action.RESEND else _NOT_THERE
                     findings[pk] = Finding(Outcome.REFUSED, Cause.LOST, error)
                 self.conclude(findings)
                 break
@@ -549,3 +580,7 @@ def _sent_or_not(stored: PlanRow) -> str:
 def _is_unread(row: Row, subject: Subject | None) -> bool:
     """Is it still to be read what the row is about? Pinned views are, until their turn comes."""
     return PINS in row.wanted and isinstance(subject, Member) and PINS not in subject.settings
+
+
+def _goes_along(batch: Batch) -> bool:
+    return batch.phase in (Phase.GRANT, Phase.ORDINARY) and len(batch.pending) == 1

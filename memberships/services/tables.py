@@ -105,9 +105,9 @@ def outcomes(rows: QuerySet[PlanRow], words: Words) -> Iterator[list[object]]:
 
 
 _AUDIT = (
-    "number", "at", "event", "actor_name", "actor_id", "member_name", "member_email", "member_id", "item_kind",
-    "item_name", "item_id", "field", "before", "after", "before_text", "after_text", "outcome", "error", "reason",
-    "channel", "since", "happened_at", "gained_power", "plan_id", "previous_hash", "hash",
+    "number", "at", "event", "actor_name", "actor_id", "through", "member_name", "member_email", "member_id",
+    "item_kind", "item_name", "item_id", "field", "before", "after", "before_text", "after_text", "outcome", "error",
+    "reason", "channel", "since", "happened_at", "gained_power", "plan_id", "previous_hash", "hash",
 )  # fmt: skip
 
 

@@ -24,7 +24,7 @@ def world() -> World:
 def rig(world: World, close: Server, connection: Connection, settings, monkeypatch) -> rigs.Rig:
     """Northwind with 40 people, at most three people in a call, and no time to lose."""
     settings.CALL_DEADLINE_S = DEADLINE_S
-    monkeypatch.setattr(oauth, "_CALL_S", DEADLINE_S)
+    monkeypatch.setattr(oauth, "CALL_S", DEADLINE_S)
     rigs.hurry(monkeypatch)
     rigs.bulk_size(monkeypatch, 3)
     return rigs.Rig(world, close, connection)

@@ -1,7 +1,7 @@
 """From wishes and what is true now to the rows of a plan."""
 
 from .items import creation, deletion, edit, transfers
-from .people import changes, deactivations, invitations, lesser_role, reactivations
+from .people import changes, deactivations, invitations, lesser_role, reactivations, resends
 from .successors import again, undo
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "invitations",
     "lesser_role",
     "reactivations",
+    "resends",
     "transfers",
     "undo",
 ]

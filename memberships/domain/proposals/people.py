@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from ..addresses import Entry
-from ..people import ROLE, Member, Role, Roster, Status, Value
+from ..people import RESENT, ROLE, Member, Role, Roster, Status, Value
 from ..plan import Action, Edit, Row, Verdict
 from ..reading import leaves_groups
 
@@ -27,8 +27,19 @@ def changes(members: Iterable[Member], wanted: Mapping[str, Value]) -> list[Row]
     return list(rows.values())
 
 
-def invitations(entries: Iterable[Entry], role: Role, roster: Roster, roles: Mapping[str, Role]) -> list[Row]:
-    """Invite everyone in `entries` with one role; people who left come back, the rest is said per entry."""
+def invitations(
+    entries: Iterable[Entry],
+    role: Role,
+    roster: Roster,
+    roles: Mapping[str, Role],
+    *,
+    managers: bool = False,
+    most: int | None = None,
+) -> list[Row]:
+    """Invite everyone in `entries` with one role; people who left come back, the rest is said per entry.
+
+    `managers`: a role that can manage may be given this way. `most`: for how many there is room.
+    """
     members = roster.by_email()
     first_line: dict[str, int] = {}
     rows: list[Row] = []
@@ -56,8 +67,9 @@ def invitations(entries: Iterable[Entry], role: Role, roster: Roster, roles: Map
             row = row.blocked(f"Duplicate: already on line {first_line[entry.email]}.")
         elif member and member.status is not Status.INACTIVE:
             held = roles[member.role_id].name if member.role_id in roles else member.role_id
-            row = row.already(f"Already active, with the role {held}.")
-        elif role.can_manage:
+            state = "active" if member.active else "invited"
+            row = row.already(f"Already {state}, with the role {held}.")
+        elif role.can_manage and not managers:
             row = row.blocked(
                 f"{role.name} can't be given by invitation: invite with another role, raise it after."
             )
@@ -67,15 +79,23 @@ def invitations(entries: Iterable[Entry], role: Role, roster: Roster, roles: Map
             row = replace(row, reason="New.")
         if entry.email:
             first_line.setdefault(entry.email, entry.line)
+        if row.verdict is Verdict.WILL and most is not None:
+            if most == 0:
+                row = row.blocked("The plan of the organization has no room for more members.")
+            most = max(0, most - 1)
         rows.append(row)
     return rows
 
 
-def deactivations(members: Iterable[Member]) -> list[Row]:
-    """Take each member out of the organization, as far as the provider does: the membership becomes inactive."""
+def deactivations(members: Iterable[Member], *, removes: bool = False) -> list[Row]:
+    """Take each member out of the organization: the membership becomes inactive, or is gone where that `removes`.
+
+    What somebody had who is gone is kept in their row: they can be invited with it again.
+    """
     rows: dict[str, Row] = {}
     for member in members:
-        row = Row(Action.DEACTIVATE, Verdict.WILL, member.id, member.email, member.name)
+        kept = {ROLE: member.role_id, **member.settings} if removes else {}
+        row = Row(Action.DEACTIVATE, Verdict.WILL, member.id, member.email, member.name, kept=kept)
         if member.status is Status.INACTIVE:
             row = row.already("Already inactive: nothing is sent.")
         rows[member.id] = row
@@ -110,6 +130,28 @@ def reactivations(members: Iterable[Member], roles: Mapping[str, Role]) -> list[
             row = replace(row, reason=f"Comes back as {role.name}.")
         rows[member.id] = row
     return list(rows.values())
+
+
+def resends(members: Iterable[Member]) -> list[Row]:
+    """Send the invitation again to each who has not accepted it yet."""
+    rows: dict[str, Row] = {}
+    for member in members:
+        edits = (Edit(RESENT, None, True),)
+        row = Row(Action.RESEND, Verdict.WILL, member.id, member.email, member.name, edits)
+        if member.status is not Status.PENDING:
+            row = row.already("Has accepted already: nothing is sent.")
+        rows[member.id] = row
+    return list(rows.values())
+
+
+def invited_again(row: Row, roles: Mapping[str, Role]) -> Row:
+    """Somebody who was removed, with all they had; that is an invitation, because nothing of them is left."""
+    wanted = {field: value for field, value in row.kept.items() if value is not None}
+    edits = tuple(Edit(field, None, value) for field, value in wanted.items())
+    again = Row(Action.INVITE, Verdict.WILL, "", row.email, row.name, edits)
+    if wanted.get(ROLE) not in roles:
+        return again.blocked("Their role no longer exists: invite them with another one.")
+    return replace(again, reason="Is invited again: an e-mail is sent.")
 
 
 def lesser_role(roles: Mapping[str, Role]) -> Role | None:

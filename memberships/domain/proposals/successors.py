@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from ..addresses import Entry
 from ..items import MEMBERS, NAME, Items, Kind, to_be_made
-from ..people import ROLE, Member, Role, Roster, group_field
+from ..people import ROLE, Member, Role, Roster, Status, group_field
 from ..plan import Action, Edit, Row, Verdict
 from ..reading import leaves_groups
 from . import items as of_items
-from .people import changes, deactivations, invitations, reactivations
+from .people import changes, deactivations, invitations, invited_again, reactivations, resends
 
 _CHANGED_SINCE = "Changed since by someone else: left as it is."
 _GONE = "Is no longer in the organization."
@@ -36,7 +36,9 @@ def again(
             case _ if member is None:
                 found = [row.blocked(_GONE)]
             case Action.DEACTIVATE:
-                found = deactivations([member])
+                found = deactivations([member], removes=bool(row.kept))
+            case Action.RESEND:
+                found = resends([member])
             case _:
                 found = changes([member], row.wanted)
         planned += [replace(new, stage=row.stage) for new in found]
@@ -57,6 +59,10 @@ def undo(
         match row.action:
             case _ if row.kind is not Kind.MEMBER:
                 found = [of_items.undone(row, items or {}, _holders(roster))]
+            case Action.RESEND:
+                found = [row.blocked("An e-mail can't be taken back.")]
+            case Action.DEACTIVATE if member is None and ROLE in row.kept:
+                found = [invited_again(row, roles)]
             case _ if member is None:
                 found = [row.blocked(_GONE)]
             case Action.DEACTIVATE:
@@ -67,7 +73,7 @@ def undo(
                 back = Row(Action.DEACTIVATE, Verdict.BLOCKED, member.id, member.email, member.name)
                 found = [back.blocked(_CHANGED_SINCE)]
             case Action.INVITE | Action.REACTIVATE:
-                found = deactivations([member])
+                found = deactivations([member], removes=member.status is Status.PENDING)
             case _:
                 found = [_undone(row, member, may_be_inactive=member.id in back_first)]
         stage = 2 * (last - row.stage)

@@ -26,6 +26,7 @@ from .. import (
 from ..errors import ProviderError, Refused
 from ..http import Api, Credentials
 from ..many import get_many
+from ..pacing import Pacing
 from . import answers
 from .capabilities import CAPABILITIES, MANAGE, VISIBILITY_FIELDS
 
@@ -66,6 +67,7 @@ class CloseProvider:
         *,
         deadline_s: float,
         patient: bool = False,
+        pace: Pacing | None = None,
     ) -> None:
         """`api_url` is the host's address; see `Api` for the other arguments."""
         self.organization_id = organization_id
@@ -77,6 +79,7 @@ class CloseProvider:
             explain=answers.explain,
             deadline_s=deadline_s,
             patient=patient,
+            pace=pace,
         )
 
     # People
