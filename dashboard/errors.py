@@ -12,7 +12,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django_htmx.http import HttpResponseClientRedirect
 
-from memberships.providers.errors import Disconnected, RateLimited, Refused, Unavailable
+from memberships.providers.errors import Detached, Disconnected, RateLimited, Refused, Unavailable
 from memberships.services.connections import NotAllowed, NotServed
 
 
@@ -51,6 +51,14 @@ def _describe(error: Exception) -> Problem:
                 "when Close asks, or ask whoever runs this Roster to add it.",
                 "Sign in to another organization",
                 "/login/",
+            )
+        case Detached():
+            return Problem(
+                401,
+                "Connect it again",
+                f"{error} Jobs that were running are paused, and go on then.",
+                "Connect",
+                reverse("attach"),
             )
         case Disconnected():
             return Problem(

@@ -114,6 +114,10 @@ CLOSE_ORGANIZATIONS = _list("CLOSE_ORGANIZATIONS", [])
 # Commerce Layer
 COMMERCELAYER_AUTH_URL = _address("COMMERCELAYER_AUTH_URL", "https://auth.commercelayer.io")
 COMMERCELAYER_API_URL = _address("COMMERCELAYER_API_URL", "https://provisioning.commercelayer.io")
+# A connection from the environment: for that one organization, and ignored without it.
+COMMERCELAYER_CLIENT_ID = env.str("COMMERCELAYER_CLIENT_ID", "")
+COMMERCELAYER_CLIENT_SECRET = env.str("COMMERCELAYER_CLIENT_SECRET", "")
+COMMERCELAYER_FOR_CLOSE_ORGANIZATION = env.str("COMMERCELAYER_FOR_CLOSE_ORGANIZATION", "")
 COMMERCELAYER_WINDOWS = _windows("COMMERCELAYER_WINDOWS", "200/60,50/10")
 
 # How things behave; all optional.

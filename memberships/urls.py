@@ -1,7 +1,7 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from .views import audit, changes, connections, history, members, people, plans, roles
+from .views import attached, audit, changes, connections, history, members, people, plans, roles
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="members"), name="home"),
@@ -32,6 +32,8 @@ urlpatterns = [
     path("audit/acknowledge/", audit.acknowledge, name="acknowledge"),
     path("audit/export/", audit.export, name="export-audit"),
     path("connections/", connections.connections, name="connections"),
+    path("connections/attach/", attached.attach, name="attach"),
+    path("connections/attach/organization/", attached.choose, name="attach-organization"),
     path("connections/switch/", connections.switch, name="switch"),
     path("connections/<int:pk>/disconnect/", connections.disconnect, name="disconnect"),
 ]

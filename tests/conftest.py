@@ -13,7 +13,12 @@ from django.utils import timezone
 
 from memberships.models import Connection, Job, Organization
 from memberships.providers import http
+from memberships.services import attached as attached_service
 from memberships.services import connections, jobs, roster
+from memberships.services.attached import Secret
+from sandbox.commercelayer.rehearsal import BLUEFIN, CLIENT_ID, CLIENT_SECRET
+from sandbox.commercelayer.server import running as commerce_running
+from sandbox.commercelayer.world import CommerceWorld
 from sandbox.rehearsal import ADMIN, HARBOR, NORTHWIND, ORDINARY, SECOND_ADMIN
 from sandbox.server import Server, running
 from sandbox.world import World
@@ -67,6 +72,48 @@ def signed_in(*its_connections: Connection) -> Client:
     session.save()
     for connection in its_connections:
         connections.remember(str(session.session_key), connection)
+    return client
+
+
+@pytest.fixture
+def commerce() -> CommerceWorld:
+    """Bluefin with 60 people, Tern & Sons."""
+    return CommerceWorld.rehearsal(people=60)
+
+
+@pytest.fixture
+def commercelayer(commerce: CommerceWorld, settings) -> Iterator[Server]:
+    """The rehearsal Commerce Layer of `commerce`, with the dashboard pointed at it, without its rate limit."""
+    with commerce_running(commerce) as server:
+        settings.COMMERCELAYER_AUTH_URL = settings.COMMERCELAYER_API_URL = server.url
+        settings.COMMERCELAYER_WINDOWS = []
+        server.limits.set({"reads": 10_000, "reads_burst": 10_000, "writes": 10_000, "writes_burst": 10_000})
+        yield server
+
+
+@pytest.fixture
+def bluefin(commerce: CommerceWorld) -> str:
+    return commerce.organization_id(BLUEFIN)
+
+
+@pytest.fixture
+def attached(connection: Connection, commercelayer: Server, bluefin: str) -> Connection:
+    """Bluefin, attached to Northwind by its admin, with everyone read once."""
+    attached = attached_service.attach(connection, Secret(CLIENT_ID, CLIENT_SECRET), bluefin)
+    roster.read(attached)
+    attached.refresh_from_db()
+    attached.person = connection
+    commercelayer.calls.clear()
+    return attached
+
+
+@pytest.fixture
+def commerce_admin(attached: Connection) -> Client:
+    """The admin's browser, looking at Bluefin."""
+    client = signed_in(attached.actor)
+    session = client.session
+    session["connection"] = attached.pk
+    session.save()
     return client
 
 

@@ -39,6 +39,7 @@ EVENTS = {
     "outside.acknowledged": "Changes outside acknowledged",
     "plan.applied": "Plan applied",
     "session.signed_in": "Signed in",
+    "connection.attached": "Connected",
     "connection.disconnected": "Disconnected",
 }
 """What can happen, with the words for it."""

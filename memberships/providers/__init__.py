@@ -9,6 +9,7 @@ from typing import Protocol
 from memberships.domain.happenings import Happening
 from memberships.domain.items import Item, Items, Kind
 from memberships.domain.people import PINS, Actor, Member, Role, Roster, Value, group_of
+from memberships.domain.versions import Version
 from memberships.domain.views import View
 
 from .errors import ProviderError
@@ -225,6 +226,10 @@ class MembershipProvider(Protocol):
 
     def actor(self) -> Actor: ...
 
+    def organizations(self) -> list[tuple[str, str]]:
+        """Ids and names of the organizations these credentials can manage."""
+        ...
+
     def roles(self) -> list[Role]: ...
 
     def roster(self) -> Roster: ...
@@ -261,6 +266,18 @@ class MembershipProvider(Protocol):
 
     def happenings(self, kind: Kind, since: datetime) -> list[Happening]:
         """Who came and went, or what was done to groups, since then and as far back as the provider's log goes."""
+        ...
+
+    def versions(self, member_id: str) -> list[Version]:
+        """What the provider itself remembers of a member, newest first."""
+        ...
+
+    def profiles(self) -> list[tuple[str, str]]:
+        """Ids and names of the membership profiles."""
+        ...
+
+    def seats(self) -> tuple[int, int] | None:
+        """How many members there may be, and how many there are; None where nobody says."""
         ...
 
     def apply(self, request: Request) -> Answer:

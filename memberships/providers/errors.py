@@ -33,3 +33,7 @@ class NotSent(Unavailable):
 
 class Disconnected(ProviderError):
     """The credentials are no longer accepted: nothing can be done until the person connects again."""
+
+
+class Detached(Disconnected):
+    """The same of credentials that somebody entered for everyone: they, or somebody else, must enter some again."""

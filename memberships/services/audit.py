@@ -119,6 +119,16 @@ def signed_in(connection: Connection) -> AuditEntry:
     return _by(connection, "session.signed_in")
 
 
+def attached(connection: Connection, organization: Organization) -> AuditEntry:
+    entry = _by(connection, "connection.attached")
+    entry.item_kind, entry.item_id, entry.item_name = (
+        "organization",
+        organization.remote_id,
+        str(organization),
+    )
+    return entry
+
+
 def disconnected(connection: Connection) -> AuditEntry:
     return _by(connection, "connection.disconnected")
 

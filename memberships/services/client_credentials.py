@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from memberships.models import Connection
 from memberships.providers import http
-from memberships.providers.errors import Disconnected, ProviderError, RateLimited, Refused, Unavailable
+from memberships.providers.errors import Detached, ProviderError, RateLimited, Refused, Unavailable
 
 from .credentials import CALL_S, StoredCredentials, replaced
 
@@ -51,7 +51,7 @@ class Granted:
         return f"Bearer {self.access_token}"
 
     def renew(self, refused: str) -> str:
-        raise Disconnected(RECONNECT)
+        raise Detached(RECONNECT)
 
 
 def ask(client_id: str, client_secret: str) -> Granted:
@@ -85,7 +85,7 @@ def ask(client_id: str, client_secret: str) -> Granted:
 class StoredSecret(StoredCredentials):
     """The client id and secret of an attached connection, and the token got for them last."""
 
-    reconnect = RECONNECT
+    ended = Detached(RECONNECT)
     service = "Commerce Layer's sign-in service"
 
     def renew_now(self, connection: Connection, *, although_valid: bool) -> Connection:
@@ -95,7 +95,7 @@ class StoredSecret(StoredCredentials):
             connection = replaced(connection, access_token="", client_secret="")
             if connection.usable:
                 return connection
-            raise Disconnected(RECONNECT) from None
+            raise Detached(RECONNECT) from None
         except ProviderError:
             if connection.access_token and connection.expires_at and connection.expires_at > timezone.now():
                 return connection

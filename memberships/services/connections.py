@@ -15,7 +15,7 @@ from django.utils import timezone
 from memberships.domain.people import Actor, Member, Status
 from memberships.models import Connection, Job, Login, MirroredMember, Organization, Selection
 from memberships.providers import Capabilities, MembershipProvider, registry
-from memberships.providers.errors import Disconnected, ProviderError, Refused, Unavailable
+from memberships.providers.errors import Detached, Disconnected, ProviderError, Refused, Unavailable
 from memberships.providers.http import Credentials
 
 from . import audit, oauth
@@ -243,7 +243,9 @@ def access(connection: Connection) -> Access:
         must_be_backed(connection)
     now = timezone.now()
     if not connection.usable:
-        raise Disconnected(StoredSecret.reconnect if connection.added_by_id else oauth.RECONNECT)
+        if connection.added_by_id:
+            raise Detached(str(StoredSecret.ended))
+        raise Disconnected(oauth.RECONNECT)
     age = now - connection.checked_at if connection.checked_at else timedelta.max
     if age <= timedelta(seconds=settings.PERMISSION_FRESH_S):
         return Access(connection.can_manage, connection.can_manage)
@@ -270,7 +272,7 @@ def access(connection: Connection) -> Access:
 def must_be_backed(connection: Connection) -> None:
     """An attached connection acts with somebody's own rights, so it rests once they may no longer manage here.
 
-    Raises Disconnected.
+    Raises Detached.
     """
     by = connection.added_by
     if by is None:
@@ -278,7 +280,7 @@ def must_be_backed(connection: Connection) -> None:
     me = MirroredMember.objects.filter(organization=by.organization_id, user_id=by.user_id)
     if not me.filter(can_manage=True, status=Status.ACTIVE).exists():
         who, where = by.name or by.email, by.organization
-        raise Disconnected(
+        raise Detached(
             f"{who}, whose credentials these are, may no longer manage {where}. Connect "
             f"{connection.organization} again with credentials of your own."
         )

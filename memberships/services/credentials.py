@@ -26,8 +26,8 @@ _POLL_S = 0.05
 class StoredCredentials(ABC):
     """An access token that is renewed in time, by whoever needs it first."""
 
-    reconnect: str
-    """The sentence for somebody whose credentials are no longer accepted."""
+    ended: Disconnected
+    """For somebody whose credentials are no longer accepted."""
     service: str
     """Who renews them, as the subject of a sentence."""
 
@@ -55,7 +55,7 @@ class StoredCredentials(ABC):
     def _read(self) -> Connection:
         connection = Connection.objects.get(pk=self.connection_pk)
         if not connection.usable:
-            raise Disconnected(self.reconnect)
+            raise type(self.ended)(str(self.ended))
         return connection
 
     def _renewed(self, stale: Connection, *, although_valid: bool = False) -> Connection:

@@ -19,7 +19,7 @@ from memberships.domain.plan import Action, Verdict
 from memberships.models import Connection, Job, Organization, Outcome
 from memberships.providers.errors import Disconnected, RateLimited, Refused, Unavailable
 
-from . import oauth, roster
+from . import roster
 from .lease import Lease, LeaseLost
 from .run import STOPPED, Later, Run
 
@@ -101,8 +101,8 @@ def _turn(job: Job, lease: Lease) -> None:
     _park(job, lease, Job.State.RUNNING, "")
     try:
         Run(job, lease).go()
-    except Disconnected:
-        _park(job, lease, Job.State.PAUSED, oauth.RECONNECT)
+    except Disconnected as error:
+        _park(job, lease, Job.State.PAUSED, str(error))
     except (Later, RateLimited) as error:
         wait_s = error.wait_s if isinstance(error, Later) else error.retry_after_s
         _put_off(job, lease, wait_s, str(error))

@@ -82,7 +82,7 @@ def revoke(refresh_token: str) -> bool:
 class StoredToken(StoredCredentials):
     """The tokens of somebody who signed in."""
 
-    reconnect = RECONNECT
+    ended = Disconnected(RECONNECT)
     service = "Close's sign-in service"
 
     def renew_now(self, connection: Connection, *, although_valid: bool) -> Connection:

@@ -46,6 +46,29 @@ def manager_required(view: Callable[..., HttpResponseBase]) -> Callable[..., Htt
     return guarded
 
 
+class OwnRequest(HttpRequest):
+    """A request that passed `own_manager_required`. `person` is the sign-in of whoever asks."""
+
+    person: Connection
+
+
+def own_manager_required(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """Let people in who may manage the organization they signed in to, whatever is attached to it."""
+
+    @wraps(view)
+    def guarded(request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        connection = current(request)
+        if connection is None:
+            return to_sign_in(request)
+        request.person = connection.actor
+        if not connections.access(request.person).allowed:
+            permission = connections.capabilities(request.person.organization).manage_permission
+            raise NotAllowed(str(request.person.organization), permission)
+        return view(request, *args, **kwargs)
+
+    return guarded
+
+
 def signed_in(request: Any) -> list[Connection]:
     """The connections of this browser session; read once a request."""
     if not hasattr(request, "_signed_in"):

@@ -10,6 +10,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from memberships.models import Connection
+from memberships.services import attached
 from memberships.services import connections as service
 
 from . import access
@@ -23,7 +24,8 @@ def connections(request: Any) -> HttpResponse:
         return access.to_sign_in(request)
     current = access.current(request)
     rows = [(c, service.capabilities(c.organization), c == current) for c in mine]
-    return render(request, "memberships/connections.html", {"rows": rows})
+    context = {"rows": rows, "attached": attached.capabilities()}
+    return render(request, "memberships/connections.html", context)
 
 
 @require_POST
@@ -37,10 +39,19 @@ def disconnect(request: Any, pk: int) -> HttpResponse:
     """First says which jobs stop; then gives the consent back."""
     chosen = _mine(request, str(pk))
     if request.method != "POST":
-        context = {"connection": chosen, "jobs": list(service.open_jobs(chosen).select_related("plan"))}
+        provider = service.capabilities(chosen.organization)
+        context = {
+            "connection": chosen,
+            "provider": provider,
+            "jobs": list(service.open_jobs(chosen).select_related("plan")),
+        }
         return render(request, "memberships/disconnect.html", context)
     told = service.disconnect(chosen)
-    if told:
+    if chosen.added_by_id:
+        messages.success(
+            request, f"Disconnected from {chosen.organization}. Its credentials are forgotten here."
+        )
+    elif told:
         messages.success(
             request, f"Disconnected from {chosen.organization}. Close was told to forget the consent."
         )

@@ -8,6 +8,7 @@ from typing import Any
 from memberships.domain.happenings import Happening
 from memberships.domain.items import NAME, OWNER, Item, Items, Kind, role_item
 from memberships.domain.people import PINS, ROLE, Actor, Role, Roster, Value
+from memberships.domain.versions import Version
 from memberships.domain.views import View
 
 from .. import (
@@ -195,6 +196,22 @@ class CloseProvider:
                 if not isinstance(cursor, str) or not cursor:
                     break
         return found
+
+    # What there isn't
+
+    def organizations(self) -> list[tuple[str, str]]:
+        """A consent is for one organization."""
+        mine = self.actor()
+        return [(mine.organization_id, mine.organization_name)] if mine.can_manage else []
+
+    def versions(self, member_id: str) -> list[Version]:
+        return []
+
+    def profiles(self) -> list[tuple[str, str]]:
+        return []
+
+    def seats(self) -> tuple[int, int] | None:
+        return None
 
     # Changes
 

@@ -1,0 +1,100 @@
+"""Organizations of another provider, attached to one that people sign in to.
+
+They are reached with somebody's own client id and secret, act with that person's rights, and are used by all managers
+of the organization they are attached to.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from memberships.domain.people import Actor
+from memberships.models import Connection, Organization
+from memberships.models.secrets import cipher
+from memberships.providers import Capabilities, registry
+
+from . import audit, client_credentials, jobs
+from .client_credentials import Granted
+from .connections import NotAllowed, client
+
+
+def capabilities() -> Capabilities:
+    return registry.capabilities(registry.ATTACHED)
+
+
+class Secret(msgspec.Struct, frozen=True):
+    """Somebody's client id and secret, on their way from one form to the next: encrypted, never shown."""
+
+    client_id: str
+    client_secret: str
+
+    def __repr__(self) -> str:
+        return "Secret()"
+
+    def seal(self) -> str:
+        return cipher().encrypt(msgspec.json.encode(self)).decode()
+
+    @classmethod
+    def unseal(cls, sealed: str) -> Secret:
+        return msgspec.json.decode(cipher().decrypt(sealed.encode(), ttl=_CHOOSE_WITHIN_S), type=cls)
+
+
+_CHOOSE_WITHIN_S = 900
+
+
+def of_installation(person: Connection) -> Secret | None:
+    """The credentials in the environment, for the one organization they belong to."""
+    secret = Secret(settings.COMMERCELAYER_CLIENT_ID, settings.COMMERCELAYER_CLIENT_SECRET)
+    whose = settings.COMMERCELAYER_FOR_CLOSE_ORGANIZATION
+    mine = bool(whose) and whose == person.organization.remote_id
+    return secret if mine and secret.client_id and secret.client_secret else None
+
+
+def look(secret: Secret) -> list[tuple[str, str]]:
+    """Try the credentials: ids and names of the organizations they are an Admin's of.
+
+    Raises Refused with a sentence when they are wrong, or another ProviderError.
+    """
+    granted = client_credentials.ask(secret.client_id, secret.client_secret)
+    return client(registry.ATTACHED, granted, "").organizations()
+
+
+def attach(person: Connection, secret: Secret, organization_id: str) -> Connection:
+    """Keep the credentials for one organization, in place of any there were. Jobs that waited for them go on.
+
+    Raises ProviderError, or NotAllowed when they are no Admin's there.
+    """
+    granted = client_credentials.ask(secret.client_id, secret.client_secret)
+    provider = client(registry.ATTACHED, granted, organization_id)
+    actor = provider.actor()
+    if not actor.can_manage:
+        raise NotAllowed(actor.organization_name, provider.capabilities.manage_permission)
+    connection = _keep(person, secret, granted, actor)
+    jobs.resume(connection)
+    return connection
+
+
+def _keep(person: Connection, secret: Secret, granted: Granted, actor: Actor) -> Connection:
+    with transaction.atomic():
+        organization, _ = Organization.objects.update_or_create(
+            provider=registry.ATTACHED,
+            remote_id=actor.organization_id,
+            parent=person.organization,
+            defaults={"name": actor.organization_name},
+        )
+        # One connection an organization: whoever enters other credentials takes it over, with the jobs that wait.
+        connection = Connection.objects.filter(organization=organization).first() or Connection(
+            organization=organization
+        )
+        connection.user_id, connection.name, connection.email = actor.user_id, actor.name, actor.email
+        connection.client_id, connection.client_secret = secret.client_id, secret.client_secret
+        connection.access_token, connection.expires_at = granted.access_token, granted.expires_at
+        connection.can_manage, connection.checked_at, connection.added_by = True, timezone.now(), person
+        connection.save()
+        connection.person = person
+        audit.record(organization, [audit.attached(connection, organization)])
+        audit.record(person.organization, [audit.attached(connection, organization)])
+    return connection
