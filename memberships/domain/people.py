@@ -89,6 +89,8 @@ class Roster:
     organization_name: str
     members: Mapping[str, Member]
     read_at: datetime
+    names: Mapping[str, str] = field(default_factory=dict)
+    """How things are called that members' settings name by their ids."""
 
     def managers(self) -> set[str]:
         return {m.id for m in self.members.values() if m.active and m.can_manage}

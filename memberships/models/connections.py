@@ -15,6 +15,8 @@ class Organization(models.Model):
     # The organization people sign in to, whose managers look after this one too. None for one they sign in to.
     parent = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="attached")
     name = models.CharField(max_length=200, blank=True)
+    # How things are called that members' settings name by their ids.
+    names = models.JSONField(default=dict)
     # When the read that the mirror shows began: an older read never overwrites a newer one.
     roster_read_at = models.DateTimeField(null=True)
     # When the answer to a change was last shown in the mirror: a read begun before that may not know it yet.

@@ -22,6 +22,7 @@ class Plan(models.Model):
         INVITE = "invite"
         DEACTIVATE = "deactivate"
         REACTIVATE = "reactivate"
+        RESEND = "resend"
         LEAVE = "leave"
         ROLE = "role"
         GROUP = "group"

@@ -80,6 +80,8 @@ class Capabilities:
     bulk_sizes: Mapping[Kind, int]
     """How many of a kind one call may change; what isn't here is changed one by one."""
     invite: bool
+    invites_managers: bool
+    """May a role that can manage be given by invitation?"""
     deactivate: bool
     deactivation_notes: tuple[str, ...]
     """What deactivating does and doesn't do, in sentences."""

@@ -56,6 +56,11 @@ def role_choices(connection: Connection) -> list[tuple[str, str]]:
     return _kept(f"role-choices:{connection.organization_id}", read)
 
 
+def profiles(connection: Connection) -> list[tuple[str, str]]:
+    """Ids and names of the membership profiles. Raises ProviderError."""
+    return _kept(f"profiles:{connection.organization_id}", lambda: provider_for(connection).profiles())
+
+
 def _numbers_key(connection: Connection, user_id: str) -> str:
     return f"numbers:{connection.organization_id}:{user_id}"
 

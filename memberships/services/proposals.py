@@ -54,6 +54,7 @@ def change(
     if any(_is_detail(name) for name in wanted):
         members = detailed(connection, live, rows)
         rows = proposals.changes([members[row.member_id] for row in rows], wanted)
+    rows = [_warned(connection, live, row) for row in rows]
     rows += [
         Row(Action.CHANGE, Verdict.BLOCKED, member_id=pk, name=pk, reason="Is no longer in the organization.")
         for pk in dict.fromkeys(member_ids)
@@ -62,10 +63,23 @@ def change(
     return store(connection, Plan.Kind.CHANGE, rows, live, wanted, **note)
 
 
+def _warned(connection: Connection, live: Live, row: Row) -> Row:
+    """Say of somebody who loses the power to manage what else that may take from them."""
+    note, member = capabilities(connection.organization).demotion_note, live.roster.members[row.member_id]
+    role = live.roles.get(str(row.wanted.get(ROLE)))
+    demoted = member.can_manage and role is not None and not role.can_manage
+    kept = [f.name for f in capabilities(connection.organization).fields if f.kind is FieldKind.PROFILE]
+    covered = any(row.wanted.get(name) or member.value(name) for name in kept)
+    if not note or not demoted or covered or row.verdict is not Verdict.WILL:
+        return row
+    return replace(row, reason=note)
+
+
 def deactivation(connection: Connection, member_ids: Sequence[str], **note: Unpack[Note]) -> Plan:
     """Plan to take these members out of the organization."""
     live = read(connection)
-    rows = proposals.deactivations(_found(live, member_ids))
+    removes = capabilities(connection.organization).removes
+    rows = proposals.deactivations(_found(live, member_ids), removes=removes)
     return store(connection, Plan.Kind.DEACTIVATE, rows, live, **note)
 
 
@@ -76,10 +90,32 @@ def reactivation(connection: Connection, member_ids: Sequence[str], **note: Unpa
     return store(connection, Plan.Kind.REACTIVATE, rows, live, **note)
 
 
-def invitations(connection: Connection, text: str, role_id: str, **note: Unpack[Note]) -> Plan:
-    """Plan an invitation for every address in the pasted `text`."""
+def resending(connection: Connection, member_ids: Sequence[str], **note: Unpack[Note]) -> Plan:
+    """Plan to send the invitations of these members again."""
     live = read(connection)
-    rows = proposals.invitations(addresses.parse(text), live.roles[role_id], live.roster, live.roles)
+    return store(connection, Plan.Kind.RESEND, proposals.resends(_found(live, member_ids)), live, **note)
+
+
+def invitations(
+    connection: Connection,
+    text: str,
+    role_id: str,
+    fields: Mapping[str, Value] | None = None,
+    **note: Unpack[Note],
+) -> Plan:
+    """Plan an invitation for every address in the pasted `text`; all get the same role and `fields`."""
+    live = read(connection)
+    seats = provider_for(connection).seats()
+    rows = proposals.invitations(
+        addresses.parse(text),
+        live.roles[role_id],
+        live.roster,
+        live.roles,
+        managers=capabilities(connection.organization).invites_managers,
+        most=max(0, seats[0] - seats[1]) if seats else None,
+    )
+    more = tuple(Edit(name, None, value) for name, value in (fields or {}).items())
+    rows = [replace(row, edits=(*row.edits, *more)) for row in rows]
     return store(connection, Plan.Kind.INVITE, rows, live, {ROLE: role_id}, **note)
 
 
@@ -324,6 +360,8 @@ def names_in(connection: Connection, live: Live, rows: Iterable[Row]) -> dict[st
         found |= {m.id: m.name or m.email for m in _found(live, [row.member_id for row in rows])}
     if FieldKind.VIEWS in kinds:
         found |= {view.id: view.name for view in details.views(connection)}
+    if FieldKind.PROFILE in kinds:
+        found |= dict(live.roster.names) | dict(details.profiles(connection))
     if FieldKind.NAMED in kinds:
         found |= dict(details.role_choices(connection))
     return found

@@ -76,6 +76,7 @@ def keep(organization: Organization, roster: Roster, trace: Trace | None = None)
             roster_read_at=roster.read_at,
             first_read_at=Coalesce("first_read_at", Value(roster.read_at)),
             name=roster.organization_name or organization.name,
+            names=dict(roster.names),
             refresh_until=None,
             refresh_error="",
         ):

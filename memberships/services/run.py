@@ -389,8 +389,9 @@ class Run:
             whole = self.stored[pk].row()
             if whole.action is Action.CREATE and isinstance(subject, Item):
                 self.made(pk, subject)
-            if not isinstance(subject, Member) or is_so(whole, subject):
-                done[pk] = Finding(Outcome.DONE, advice=self.words.differences(whole, subject))
+            if not isinstance(subject, Member) or is_so(whole, subject) or _has_role(whole, subject):
+                advice = f"{self.words.otherwise(whole, subject)} {self.words.differences(whole, subject)}"
+                done[pk] = Finding(Outcome.DONE, advice=advice.strip())
             else:
                 self.give_role(pk, subject)
         self.conclude(done)
@@ -584,3 +585,8 @@ def _is_unread(row: Row, subject: Subject | None) -> bool:
 
 def _goes_along(batch: Batch) -> bool:
     return batch.phase in (Phase.GRANT, Phase.ORDINARY) and len(batch.pending) == 1
+
+
+def _has_role(row: Row, member: Member) -> bool:
+    """Is all that can be given in a second step given?"""
+    return row.wanted.get(ROLE) == member.value(ROLE)

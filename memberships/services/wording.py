@@ -59,6 +59,11 @@ class Words:
         self.roles = roles
         self.names = names or {}
 
+    @property
+    def leave(self) -> str:
+        """What deactivating is called where it deletes."""
+        return "Remove" if self.capabilities.removes else "Deactivate"
+
     def label(self, field: str) -> str:
         if group_id := group_of(field):
             return f"Group {self.name(group_id)}"
@@ -74,7 +79,9 @@ class Words:
         if isinstance(value, tuple | list):
             return ", ".join(self.each(field, value)) or "None"
         its_field = self.capabilities.field(field)
-        return self.name(str(value)) if its_field.kind is FieldKind.PERSON else its_field.text(value)
+        if its_field.kind in (FieldKind.PERSON, FieldKind.PROFILE) and value:
+            return self.name(str(value))
+        return its_field.text(value)
 
     def each(self, field: str, values: Sequence[str]) -> tuple[str, ...]:
         """How each entry of a list reads."""
@@ -128,6 +135,18 @@ class Words:
         ]
         return " ".join(["Changed by someone else since the review:", *moved])
 
+    def otherwise(self, row: Row, subject: Subject | None) -> str:
+        """What came or was made otherwise than asked."""
+        found = [
+            f"{self.label(e.field)} is {self.value(e.field, subject.value(e.field))}, not "
+            f"{self.value(e.field, e.after)}."
+            for e in (
+                row.edits if subject is not None and row.action in (Action.INVITE, Action.CREATE) else ()
+            )
+            if subject.value(e.field) != e.after  # type: ignore[union-attr]
+        ]
+        return " ".join(["Otherwise than asked:", *found]) if found else ""
+
     def differences(self, row: Row, member: Subject | None) -> str:
         """What somebody who is back had otherwise before they left."""
         if not isinstance(member, Member) or row.action is not Action.REACTIVATE:
@@ -152,7 +171,9 @@ class Words:
         if PINS in wanted:
             return f"Change the pinned views of {members(number)}."
         if kind == "deactivate":
-            return f"Deactivate {members(number)}."
+            return f"{self.leave} {members(number)}."
+        if kind == "resend":
+            return f"Send {invitations(number)} again."
         if kind == "reactivate":
             return f"Reactivate {members(number)}, each with the role they had."
         if kind == "undo":

@@ -42,6 +42,7 @@ CAPABILITIES = Capabilities(
     # Ids of tasks travel in the address, which has to stay short.
     bulk_sizes={Kind.MEMBER: 500, Kind.TASK: 100},
     invite=True,
+    invites_managers=False,
     deactivate=True,
     deactivation_notes=(
         "Their open tasks, opportunities and leads stay with them: move those first.",

@@ -110,13 +110,15 @@ class CommerceLayerProvider:
         for _ in range(_READ_AGAIN):
             read_at = datetime.now(UTC)
             members: dict[str, Member] = {}
+            names: dict[str, str] = {}
             counts = set()
             for page in self._pages(self._path("memberships"), _MEMBER | {"sort": "created_at"}):
                 counts.add(page.record_count)
                 members |= {raw.id: answers.member(page, raw) for raw in page.resources}
+                names |= page.names("membership_profiles")
             # Somebody who comes or goes meanwhile shifts the pages, and someone else is skipped.
             if counts == {len(members)} or counts == {None}:
-                return Roster(self.organization_id, self._name(), members, read_at)
+                return Roster(self.organization_id, self._name(), members, read_at, names)
         raise Unavailable("People came and went in Commerce Layer while they were read. Try again.")
 
     def _name(self) -> str:

@@ -62,6 +62,14 @@ class Document:
     def page_count(self) -> int:
         return self._meta("page_count") or 1
 
+    def names(self, type: str) -> dict[str, str]:
+        """How the included resources of a type are called, by id."""
+        return {
+            pk: _text(resource.attributes.get("name")) or pk
+            for (its_type, pk), resource in self.included.items()
+            if its_type == type
+        }
+
     def _meta(self, name: str) -> int | None:
         meta = self.raw.get("meta")
         number = meta.get(name) if isinstance(meta, dict) else None

@@ -36,6 +36,7 @@ CAPABILITIES = Capabilities(
     bulk_sizes={},
     at_once=8,
     invite=True,
+    invites_managers=True,
     deactivate=True,
     removes=True,
     resend=True,
