@@ -10,7 +10,7 @@ import sys
 
 from bench.table import show
 
-NAMES = ("members", "sync", "apply", "invite")
+NAMES = ("members", "sync", "apply", "invite", "commerce")
 
 
 def main() -> int:

@@ -71,14 +71,21 @@ class Rig:
 
 
 @contextmanager
-def rig(people: int, *, settings: str = "bench.settings", worker: bool = False) -> Iterator[Rig]:
+def rig(
+    people: int,
+    *,
+    settings: str = "bench.settings",
+    worker: bool = False,
+    workers: int = 1,
+    **environment: str,
+) -> Iterator[Rig]:
     """Everything for one bench, and nothing of it left afterwards. Once in a process: Django is set up here."""
     with ExitStack() as stack:
         close = stack.enter_context(_close(people))
-        stack.enter_context(_project(close, settings))
+        stack.enter_context(_project(close, settings, environment))
         its_rig = _signed_in(close)
         if worker:
-            stack.enter_context(_worker())
+            stack.enter_context(_workers(workers))
         yield its_rig
 
 
@@ -109,7 +116,7 @@ def _rehearse(pipe: Pipe, people: int) -> None:
 
 
 @contextmanager
-def _project(close: Close, settings: str) -> Iterator[None]:
+def _project(close: Close, settings: str, environment: dict[str, str]) -> Iterator[None]:
     with tempfile.TemporaryDirectory(prefix="roster-bench-") as folder:
         home = Path(folder)
         for name in [name for name in os.environ if name.startswith(_OURS)]:
@@ -124,6 +131,7 @@ def _project(close: Close, settings: str) -> Iterator[None]:
             # A bench takes longer than a minute: asking Close again must not fall into one of its rounds.
             "PERMISSION_FRESH_S": "3600",
             "MIRROR_FRESH_S": "3600",
+            **environment,
         }
         # Nothing is collected for a bench, and nothing static asked for.
         warnings.filterwarnings("ignore", "No directory at", UserWarning)
@@ -152,11 +160,16 @@ def _signed_in(close: Close) -> Rig:
 
 
 @contextmanager
-def _worker() -> Iterator[None]:
+def _workers(number: int) -> Iterator[None]:
     from dashboard import processes
 
-    with processes.beside([["worker"]]):
+    with processes.beside([["worker"]] * number):
         yield
+
+
+def look_at(its_rig: Rig, connection: Connection) -> None:
+    """Switch to another organization."""
+    its_rig.browser.post("/connections/switch/", {"organization": connection.pk})
 
 
 def press_apply(its_rig: Rig, plan: Plan) -> Job:

@@ -158,6 +158,12 @@ def test_a_job_of_somebody_who_lost_the_permission_sends_nothing(
     assert commerce.membership(reader_id)["reference"] != "HR-1"
 
 
+def test_it_is_backed_before_anybody_was_read(attached, commerce_admin):
+    Organization.objects.filter(pk=attached.added_by.organization_id).update(roster_read_at=None)
+    attached.added_by.organization.members.all().delete()
+    assert Page.visit(commerce_admin, "/members/").status == 200
+
+
 def test_revoked_credentials_are_a_page_with_a_way_on(commerce_admin, commerce, attached):
     commerce.revoke_tokens(attached.email)
     commerce.set_credentials(attached.email, CLIENT_ID, "rotated")

@@ -278,7 +278,10 @@ def must_be_backed(connection: Connection) -> None:
     if by is None:
         return
     me = MirroredMember.objects.filter(organization=by.organization_id, user_id=by.user_id)
-    if not me.filter(can_manage=True, status=Status.ACTIVE).exists():
+    # Before everyone is read for the first time, what was said at the sign-in counts.
+    known = Organization.objects.filter(pk=by.organization_id, roster_read_at__isnull=False).exists()
+    manages = me.filter(can_manage=True, status=Status.ACTIVE).exists() if known else by.can_manage
+    if not manages:
         who, where = by.name or by.email, by.organization
         raise Detached(
             f"{who}, whose credentials these are, may no longer manage {where}. Connect "

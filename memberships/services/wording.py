@@ -137,13 +137,13 @@ class Words:
 
     def otherwise(self, row: Row, subject: Subject | None) -> str:
         """What came or was made otherwise than asked."""
+        if subject is None or row.action not in (Action.INVITE, Action.CREATE):
+            return ""
         found = [
             f"{self.label(e.field)} is {self.value(e.field, subject.value(e.field))}, not "
             f"{self.value(e.field, e.after)}."
-            for e in (
-                row.edits if subject is not None and row.action in (Action.INVITE, Action.CREATE) else ()
-            )
-            if subject.value(e.field) != e.after  # type: ignore[union-attr]
+            for e in row.edits
+            if subject.value(e.field) != e.after
         ]
         return " ".join(["Otherwise than asked:", *found]) if found else ""
 

@@ -34,6 +34,12 @@ _MEMBER = {
     "fields[roles]": "name,kind",
     "fields[membership_profiles]": "name",
 }
+_EVERYONE = _MEMBER | {
+    "include": f"{_MEMBER['include']},organization",
+    "fields[memberships]": f"{_MEMBER['fields[memberships]']},organization",
+    "fields[organizations]": "name",
+    "sort": "created_at",
+}
 # The burst window: after a refusal it is empty by then, whatever Retry-After says.
 _AFTER_429_S = 10.0
 
@@ -111,19 +117,18 @@ class CommerceLayerProvider:
             read_at = datetime.now(UTC)
             members: dict[str, Member] = {}
             names: dict[str, str] = {}
+            organizations: dict[str, str] = {}
             counts = set()
-            for page in self._pages(self._path("memberships"), _MEMBER | {"sort": "created_at"}):
+            for page in self._pages(self._path("memberships"), _EVERYONE):
                 counts.add(page.record_count)
                 members |= {raw.id: answers.member(page, raw) for raw in page.resources}
                 names |= page.names("membership_profiles")
+                organizations |= page.names("organizations")
             # Somebody who comes or goes meanwhile shifts the pages, and someone else is skipped.
             if counts == {len(members)} or counts == {None}:
-                return Roster(self.organization_id, self._name(), members, read_at, names)
+                name = organizations.get(self.organization_id, "")
+                return Roster(self.organization_id, name, members, read_at, names)
         raise Unavailable("People came and went in Commerce Layer while they were read. Try again.")
-
-    def _name(self) -> str:
-        name = self._organization("name").attributes.get("name")
-        return str(name or "")
 
     def versions(self, member_id: str) -> list[Version]:
         """Source: https://docs.commercelayer.io/provisioning/api-reference/versions"""

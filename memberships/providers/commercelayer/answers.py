@@ -37,7 +37,7 @@ class Document:
 
     def __init__(self, raw: Mapping[str, Any]) -> None:
         self.raw = raw
-        included = raw.get("included") or []
+        included = [] if raw.get("included") is None else raw["included"]
         if not isinstance(included, list):
             raise Unavailable("Commerce Layer gave an answer that can't be understood (included).")
         found = [typed(item, _Resource) for item in included]
