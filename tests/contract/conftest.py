@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from memberships.providers import MembershipProvider
 from memberships.providers.close import CloseProvider
+from memberships.providers.commercelayer import CommerceLayerProvider
 from memberships.providers.errors import Disconnected
+from sandbox.commercelayer.rehearsal import OWNER
+from sandbox.commercelayer.server import running
+from sandbox.commercelayer.world import CommerceWorld
 from sandbox.rehearsal import ADMIN, NORTHWIND
 from sandbox.server import Server
 from sandbox.world import World
@@ -59,5 +62,26 @@ def make(world: World, close: Server, token: Callable[..., str]) -> Callable[...
 
 
 @pytest.fixture
-def provider(make: Callable[..., CloseProvider]) -> MembershipProvider:
+def provider(make: Callable[..., CloseProvider]) -> CloseProvider:
     return make()
+
+
+@pytest.fixture
+def commerce_server(commerce: CommerceWorld) -> Iterator[Server]:
+    with running(commerce) as server:
+        yield server
+
+
+@pytest.fixture
+def make_commerce(
+    commerce: CommerceWorld, commerce_server: Server, bluefin: str
+) -> Callable[..., CommerceLayerProvider]:
+    def make(
+        email: str = OWNER, organization_id: str = bluefin, *, patient: bool = True
+    ) -> CommerceLayerProvider:
+        token, spare = (commerce.grant(email)["access_token"] for _ in range(2))
+        return CommerceLayerProvider(
+            commerce_server.url, Token(token, spare), organization_id, deadline_s=2.0, patient=patient
+        )
+
+    return make

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import responses
 
@@ -13,8 +11,6 @@ from memberships.providers import Change, Deactivation, Invitation, Resend
 from memberships.providers.commercelayer import CommerceLayerProvider
 from memberships.providers.errors import Disconnected, RateLimited, Refused, Unavailable
 from sandbox.commercelayer.rehearsal import ADMIN, BLUEFIN, OWNER, READER, STORE_TEAM, TERN
-from sandbox.commercelayer.server import running
-from sandbox.commercelayer.world import CommerceWorld
 from sandbox.server import Server
 
 from .conftest import Token
@@ -23,32 +19,13 @@ LIST = "https://cl.example/api/organizations/org1/memberships"
 
 
 @pytest.fixture
-def commerce() -> CommerceWorld:
-    return CommerceWorld.rehearsal(people=60)
+def make(make_commerce):
+    return make_commerce
 
 
 @pytest.fixture
-def server(commerce: CommerceWorld) -> Iterator[Server]:
-    with running(commerce) as server:
-        yield server
-
-
-@pytest.fixture
-def bluefin(commerce: CommerceWorld) -> str:
-    return commerce.organization_id(BLUEFIN)
-
-
-@pytest.fixture
-def make(commerce: CommerceWorld, server: Server, bluefin: str):
-    def make(
-        email: str = OWNER, organization_id: str = bluefin, *, patient: bool = True
-    ) -> CommerceLayerProvider:
-        token, spare = (commerce.grant(email)["access_token"] for _ in range(2))
-        return CommerceLayerProvider(
-            server.url, Token(token, spare), organization_id, deadline_s=2.0, patient=patient
-        )
-
-    return make
+def server(commerce_server: Server) -> Server:
+    return commerce_server
 
 
 @pytest.fixture
