@@ -158,3 +158,9 @@ def lesser_role(roles: Mapping[str, Role]) -> Role | None:
     """The role closest to managing that can't manage: the one with the most permissions."""
     powerless = [role for role in roles.values() if not role.can_manage]
     return max(powerless, key=lambda role: (len(role.permissions), role.id), default=None)
+
+
+def least_role(roles: Mapping[str, Role]) -> Role | None:
+    """The role with the fewest permissions that can't manage."""
+    powerless = [role for role in roles.values() if not role.can_manage]
+    return min(powerless, key=lambda role: (len(role.permissions), role.id), default=None)
