@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from django.core.cache import cache
 from django.test import Client
 
 from memberships.models import Job, Plan
-from memberships.services import roster
+from memberships.services import connections, roster
 from sandbox.rehearsal import ADMIN, HARBOR, LEAVER, ORDINARY, PEOPLE_OPS, SECOND_ADMIN
 from sandbox.world import World
 from tests.pages import Page
@@ -100,7 +102,9 @@ def test_htmx_gets_the_part_alone_and_each_thing_is_asked_for_once(admin, robin,
     assert b"<html" not in answer.content
     assert b"hx-trigger" not in answer.content
     asked = [call.path.removeprefix("/api/v1/") for call in close.calls]
-    assert len(asked) == len(set(asked)) == 10  # five groups and their list, tasks, opportunities, numbers, pins
+    assert (
+        len(asked) == len(set(asked)) == 10
+    )  # five groups and their list, tasks, opportunities, numbers, pins
 
 
 # The way to the review
@@ -131,7 +135,7 @@ def test_the_review_tells_four_steps_in_their_order(form, robin, world, close):
     ]
     assert f"Leaving: Robin Castellano, {tasks + deals + inside + 2} changes in 4 steps." in review.text
     assert "Apply to 1 member" in review.buttons()
-    assert "Leads stay as they are" in review.text
+    assert "who owns a lead is a custom field" in review.text
     assert changes(close) == []
     assert Plan.objects.get().reason == "Left for the sea"
 
@@ -187,9 +191,9 @@ def test_who_has_nothing_leaves_without_a_word_about_work(admin, idle, work, wor
 def test_open_work_needs_a_word_on_who_takes_it(form, close):
     answer = form.press("Review", {"Tasks go to": "", "Opportunities go to": "", "Reason": "Sea"})
     assert answer.status == 422
-    assert "Robin Castellano has 34 open tasks" in answer.error("Tasks go to") or "open tasks" in answer.error(
+    assert "Robin Castellano has 34 open tasks" in answer.error(
         "Tasks go to"
-    )
+    ) or "open tasks" in answer.error("Tasks go to")
     assert "or leave them with Robin Castellano" in answer.error("Opportunities go to")
     assert answer.field("Reason").value == "Sea"
     assert not Plan.objects.exists()
@@ -209,7 +213,9 @@ def test_work_stays_only_where_that_is_chosen(form, robin, world, work):
 
 def test_one_answer_a_question(form):
     answer = decide(form, **{"Leave their tasks with Robin Castellano": True})
-    assert answer.error("Tasks go to") == "Either name somebody, or leave them with Robin Castellano: not both."
+    assert (
+        answer.error("Tasks go to") == "Either name somebody, or leave them with Robin Castellano: not both."
+    )
 
 
 def test_nobody_takes_their_own_work_over(form):
@@ -232,10 +238,36 @@ def test_a_role_that_can_manage_is_not_offered_and_not_taken(form):
 
 
 def test_groups_and_role_may_stay(form, robin, world, work):
-    review = decide(
-        form, Lower_the_role_to="Leave it as it is", **{"Take them out of their groups": False}
-    )
+    review = decide(form, Lower_the_role_to="Leave it as it is", **{"Take them out of their groups": False})
     assert [step[:6] for step in steps(review)] == ["1 Move", "2 Deac"]
+
+
+def test_a_role_that_went_meanwhile_is_said(form, world, northwind):
+    world.unlist_role(northwind, world.role_id(northwind, "Support Lead"))
+    answer = decide(form, Lower_the_role_to="Support Lead")
+    assert answer.status == 422
+    assert "The role you chose is gone" in answer.text
+
+
+def test_new_work_that_nobody_takes_leads_back_here(admin, idle, world, northwind, work):
+    page = Page.visit(admin, f"/members/{idle['id']}/leave/")
+    apply(page.press("Review"))
+    world.add_task(northwind, idle["user_id"], "Urgent")
+    work()
+    receipt = Page.visit(admin, f"/jobs/{Job.objects.get().pk}/")
+    assert "they have 1 open task, come in since the review" in receipt.text
+    assert world.membership(idle["id"])["active"]
+    back = receipt.press("Retry the rest")
+    assert back.heading == f"Leaving: {idle['full_name']}"
+    assert f"{idle['full_name']} has 1 task now: say who takes them over." in back.text
+
+
+def test_where_work_cannot_be_moved_there_is_no_such_page(admin, robin, monkeypatch):
+    nothing = replace(connections.CAPABILITIES, item_fields={})
+    monkeypatch.setattr("memberships.services.connections.CAPABILITIES", nothing)
+    assert Page.visit(admin, f"/members/{robin}/leave/").status == 404
+    with pytest.raises(LookupError):
+        Page.visit(admin, f"/members/{robin}/").link("Leaving…")
 
 
 # Who can't leave

@@ -137,6 +137,10 @@ def propose(
     member = live.roster.members.get(member_id)
     if member is None or not member.active:
         raise NotPossible("They have left already: their membership is inactive.")
+    if role_id and (role_id not in live.roles or live.roles[role_id].can_manage):
+        raise NotPossible(
+            "The role you chose is gone, or can manage the organization by now: choose another."
+        )
     provider = provider_for(connection)
     work = open_work(provider, member.user_id)
     chosen = {kind: live.roster.members.get(pk) for kind, pk in takers.items() if pk}

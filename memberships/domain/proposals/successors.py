@@ -19,13 +19,18 @@ _GONE = "Is no longer in the organization."
 def again(
     rows: Iterable[Row], roster: Roster, roles: Mapping[str, Role], items: Items | None = None
 ) -> list[Row]:
-    """The same wishes once more, planned on what is true now. `items` are those that the rows are about."""
+    """The same wishes once more, planned on what is true now. `rows` come in the order of their stages.
+
+    `items` are those that the rows are about.
+    """
     planned: list[Row] = []
+    coming_back: set[str] = set()
     for row in rows:
         member = roster.members.get(row.member_id)
         match row.action:
             case _ if row.kind is not Kind.MEMBER:
-                found = [_for_active(of_items.again(row, items or {}, _holders(roster)), roster)]
+                once_more = of_items.again(row, items or {}, _holders(roster))
+                found = [_for_active(once_more, roster, coming_back)]
             case Action.REACTIVATE if row.via and member:
                 found = reactivations([member], roles) if not member.active else changes([member], row.wanted)
             case Action.INVITE | Action.REACTIVATE:
@@ -40,8 +45,11 @@ def again(
             case Action.RESEND:
                 found = resends([member])
             case _:
-                found = changes([member], row.wanted)
+                found = changes([member], row.wanted, coming_back=coming_back)
         planned += [replace(new, stage=row.stage) for new in found]
+        coming_back |= {
+            new.member_id for new in found if new.action is Action.REACTIVATE and new.verdict is Verdict.WILL
+        }
     return planned
 
 
@@ -105,7 +113,7 @@ def _deactivates(row: Row, roster: Roster) -> bool:
     return row.action is Action.DEACTIVATE and row.member_id in roster.members
 
 
-def _for_active(row: Row, roster: Roster, coming_back: Collection[str] = ()) -> Row:
+def _for_active(row: Row, roster: Roster, coming_back: Collection[str]) -> Row:
     """Work goes to people who are here, or will be by then."""
     if row.kind not in WORK or row.verdict is not Verdict.WILL:
         return row

@@ -58,7 +58,7 @@ CAPABILITIES = Capabilities(
         "A seat is charged from now on.",
     ),
     leaving_notes=(
-        "Leads stay as they are: who owns a lead is a custom field. So are past activities and what is done already.",
+        "Leads, finished work and past activities stay as they are: who owns a lead is a custom field.",
         "The seat is paid until the billing cycle ends and nothing is given back.",
         "They can be reactivated at any time, by an undo too.",
     ),
