@@ -48,11 +48,6 @@ def open_page(page: Page, leaver: Leaver) -> None:
     expect(page.get_by_text("14 × To-do")).to_be_visible()
 
 
-def hand_over(page: Page) -> None:
-    page.get_by_role("combobox", name="Tasks go to").fill("Sam Ordinary")
-    page.get_by_role("combobox", name="Opportunities go to").fill("Priya Second")
-
-
 def leave_and_come_back(page: Page, leaver: Leaver) -> None:
     company, world = leaver.company, leaver.company.world
     before = world.desk(leaver.id)
