@@ -73,8 +73,8 @@ class ToDo:
     """What no API can do when somebody leaves. `path`: where it is done, on the provider's own site."""
 
     text: str
-    path: str = ""
-    link: str = ""
+    path: str
+    link: str
 
 
 IN_OR_OUT = (("true", "In"), ("false", "Not in"))

@@ -18,10 +18,10 @@ from memberships.domain.guards import Situation
 from memberships.domain.items import Item, Kind
 from memberships.domain.people import Member, group_field
 from memberships.domain.plan import Action, Verdict
-from memberships.models import Connection, MirroredMember, Plan
+from memberships.models import Connection, MirroredMember, Organization, Plan
 
 from . import groups, proposals, reads
-from .connections import provider_for
+from .connections import address, capabilities, provider_for
 from .proposals import Note
 from .wording import still_open
 from .work import open_work, to_hand_over
@@ -102,6 +102,14 @@ def _groups(connection: Connection, user_id: str) -> dict[str, str]:
     if groups.freshness(organization).stale:
         groups.read(provider_for(connection), organization)
     return {g.remote_id: g.name for g in groups.everything(organization) if user_id in g.user_ids}
+
+
+def to_dos(organization: Organization) -> list[tuple[str, str, str]]:
+    """What nothing here can do: a sentence, and the name and address of where it is done."""
+    return [
+        (to_do.text, to_do.link, address(organization, to_do.path))
+        for to_do in capabilities(organization).leaving_to_dos
+    ]
 
 
 # The plan

@@ -47,6 +47,7 @@ def leave(request: ManagerRequest, member_id: str) -> HttpResponse:
         "form": form,
         "why_not": why_not,
         "notes": its_capabilities.leaving_notes,
+        "to_dos": leaving.to_dos(request.organization),
         **_holdings(request, member),
     }
     return render(request, "memberships/leave.html", context, status=422 if form.errors else 200)

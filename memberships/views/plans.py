@@ -20,8 +20,8 @@ from memberships.domain.people import ROLE, Role
 from memberships.domain.plan import Action, Verdict
 from memberships.models import Cause, Job, Outcome, Plan, PlanRow
 from memberships.providers.errors import ProviderError
-from memberships.services import audit, jobs, plans, proposals, roster, selection, tables, wording
-from memberships.services.connections import address, capabilities
+from memberships.services import audit, jobs, leaving, plans, proposals, roster, selection, tables, wording
+from memberships.services.connections import capabilities
 from memberships.services.wording import Words
 
 from .access import ManagerRequest, manager_required
@@ -175,6 +175,7 @@ def _review(
 def _receipt(request: ManagerRequest, its_job: Job) -> dict[str, Any]:
     words, progress = _words(request, its_job.plan), jobs.progress(its_job)
     will = plans.rows(its_job.plan, Verdict.WILL)
+    leaves = its_job.plan.kind == Plan.Kind.LEAVE
     steps = _made_steps(request, its_job.plan, words) if its_job.finished else []
     groups = [
         {"title": title, "outcome": outcome.name.lower(), "past": outcome is Outcome.DONE}
@@ -189,7 +190,7 @@ def _receipt(request: ManagerRequest, its_job: Job) -> dict[str, Any]:
         "tenth": 10 * (10 * progress.settled // max(1, progress.total)),
         "groups": [group for group in groups if group["count"]],
         "steps": steps,
-        "to_dos": _to_dos(request, its_job),
+        "to_dos": leaving.to_dos(request.organization) if leaves and its_job.finished else [],
         "invites": its_job.plan.kind == Plan.Kind.INVITE,
         "goal": words.goal(its_job.plan.kind, its_job.plan.wanted, progress.total, its_job.plan.title),
         "left": progress.total - progress.done,
@@ -252,20 +253,6 @@ def _stages(its_plan: Plan, words: Words) -> list[tuple[str, QuerySet[PlanRow]]]
     return [(words.step([stored.row() for stored in rows]), rows) for rows in found]
 
 
-def _to_dos(request: ManagerRequest, its_job: Job) -> list[dict[str, str]]:
-    """What somebody's leaving asks for besides, which nothing here can do."""
-    if its_job.plan.kind != Plan.Kind.LEAVE or not its_job.finished:
-        return []
-    return [
-        {
-            "text": to_do.text,
-            "link": to_do.link,
-            "address": address(request.organization, to_do.path) if to_do.path else "",
-        }
-        for to_do in capabilities(request.organization).leaving_to_dos
-    ]
-
-
 def _shown(stored: PlanRow, words: Words) -> dict[str, Any]:
     row = stored.row()
     edits = [words.edit(edit) for edit in row.edits]
@@ -291,10 +278,10 @@ def _notes(request: ManagerRequest, its_plan: Plan) -> tuple[str, ...]:
     will = plans.rows(its_plan, Verdict.WILL)
     if its_plan.kind == Plan.Kind.LEAVE:
         return its_capabilities.leaving_notes
-    leaving = will.filter(action=Action.DEACTIVATE).exists()
+    going = will.filter(action=Action.DEACTIVATE).exists()
     returning = will.filter(action=Action.REACTIVATE).exists() and its_plan.kind != Plan.Kind.INVITE
     return (
-        *(its_capabilities.deactivation_notes if leaving else ()),
+        *(its_capabilities.deactivation_notes if going else ()),
         *(its_capabilities.reactivation_notes if returning else ()),
     )
 

@@ -64,20 +64,20 @@ CAPABILITIES = Capabilities(
     ),
     leaving_to_dos=(
         ToDo(
-            "Phone numbers of their own: only they can change or give up these. Forward them, or have them pass them "
-            "on. Numbers shared with others keep ringing for the others.",
+            "Phone numbers of their own: only they can forward them or give them up, so ask for that while they are "
+            "still here. Numbers shared with others keep ringing there.",
             "/settings/phone/",
             "Phone settings",
         ),
         ToDo(
-            "API keys act with the rights of whoever made them, and nothing documents that they end with the "
-            "membership. Give every integration that uses one of theirs a key of somebody else's.",
+            "API keys they made act in their name, and Close doesn't say what becomes of them. Give every integration "
+            "that uses one a key of somebody else's.",
             "/settings/developer/api-keys/",
             "API keys",
         ),
         # https://developer.close.com/api/resources/connected-accounts
         ToDo(
-            "Connected mailboxes, calendars and video calls: disconnect them, and forward their mail.",
+            "Mailboxes, calendars and video calls they connected: have them disconnected, and forward their mail.",
             "/settings/connected-accounts/",
             "Connected accounts",
         ),
