@@ -9,7 +9,8 @@ from django.core.cache import cache
 from django.test import Client
 
 from memberships.models import Job, Plan
-from memberships.services import connections, roster
+from memberships.providers.close import CAPABILITIES
+from memberships.services import roster
 from sandbox.rehearsal import ADMIN, HARBOR, LEAVER, ORDINARY, PEOPLE_OPS, SECOND_ADMIN
 from sandbox.world import World
 from tests.pages import Page
@@ -263,8 +264,9 @@ def test_new_work_that_nobody_takes_leads_back_here(admin, idle, world, northwin
 
 
 def test_where_work_cannot_be_moved_there_is_no_such_page(admin, robin, monkeypatch):
-    nothing = replace(connections.CAPABILITIES, item_fields={})
-    monkeypatch.setattr("memberships.services.connections.CAPABILITIES", nothing)
+    nothing = replace(CAPABILITIES, item_fields={})
+    for view in ("leaving", "changes"):
+        monkeypatch.setattr(f"memberships.views.{view}.capabilities", lambda organization: nothing)
     assert Page.visit(admin, f"/members/{robin}/leave/").status == 404
     with pytest.raises(LookupError):
         Page.visit(admin, f"/members/{robin}/").link("Leaving…")

@@ -61,9 +61,7 @@ def undo(
     last = max((row.stage for row in rows), default=0)
     left = [roster.members[row.member_id] for row in rows if _deactivates(row, roster)]
     # Who is back before the rest of what was theirs is.
-    back_first = {
-        row.member_id for row in reactivations(left, roles) if row.verdict is not Verdict.BLOCKED
-    }
+    back_first = {row.member_id for row in reactivations(left, roles) if row.verdict is not Verdict.BLOCKED}
     planned: list[Row] = []
     for row in rows:
         member = roster.members.get(row.member_id) or by_email.get(row.email)
