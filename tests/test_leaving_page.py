@@ -88,6 +88,16 @@ def test_reading_again_is_possible(form, world, robin):
     assert int(facts(again)["Active opportunities"]) == int(before) - 1
 
 
+def test_what_they_hold_is_read_again_once_something_was_sent(form, work):
+    read = form.follow("Read what they hold")
+    apply(decide(read))
+    assert facts(Page.visit(form.client, form.address)) == facts(read)
+    work()
+    with pytest.raises(LookupError):
+        Page.visit(form.client, form.address).link("Read again")
+    assert facts(Page.visit(form.client, f"{form.address}?holdings=1"))["Open tasks"] == "None"
+
+
 @pytest.mark.usefixtures("impatient")
 def test_what_cannot_be_read_is_said_and_the_form_stays(form, close):
     close.faults.fail_next(503, path="/task/", times=None)
@@ -169,6 +179,9 @@ def test_applied_it_ends_in_one_receipt_with_what_is_left_to_do(form, robin, wor
     assert receipt.link("Connected accounts") == f"{close.url}/settings/connected-accounts/"
     assert {"Undo", "Sign out"} <= set(receipt.buttons())
     assert "Retry the rest" not in receipt.buttons()
+    history = Page.visit(form.client, f"/members/{robin}/").text.partition("History")[2]
+    assert "Task moved from Robin Castellano → to Sam Okafor" in history
+    assert "Missed call: " in history
 
 
 def test_the_sandbox_never_sees_a_change_of_tasks_without_their_ids(form, work, close):

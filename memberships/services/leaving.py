@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Unpack
 
 from django.conf import settings
 from django.core.cache import cache
+from django.db.models import Q
 from django.utils import timezone
 
 from memberships.domain import guards
@@ -18,7 +19,7 @@ from memberships.domain.guards import Situation
 from memberships.domain.items import Item, Kind
 from memberships.domain.people import Member, group_field
 from memberships.domain.plan import Action, Verdict
-from memberships.models import Connection, MirroredMember, Organization, Plan
+from memberships.models import Connection, MirroredMember, Organization, Plan, PlanRow
 
 from . import groups, proposals, reads
 from .connections import address, capabilities, provider_for
@@ -27,6 +28,8 @@ from .wording import still_open
 from .work import open_work, to_hand_over
 
 _KEPT_S = 300
+# Rows are looked for by when they were sent, which may be long before they are settled.
+_LONGEST_JOB = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ class Undecided(Exception):
 
 
 def holdings(connection: Connection, member: MirroredMember) -> Holdings:
-    """Kept five minutes. Raises ProviderError."""
+    """Kept five minutes, or until something is sent about them. Raises ProviderError."""
     if found := known_holdings(connection, member):
         return found
     provider, read_at = provider_for(connection), timezone.now()
@@ -80,11 +83,21 @@ def holdings(connection: Connection, member: MirroredMember) -> Holdings:
 
 def known_holdings(connection: Connection, member: MirroredMember) -> Holdings | None:
     found: Holdings | None = cache.get(_key(connection, member.remote_id))
-    return found
+    return None if found and _sent_since(connection, member.remote_id, found.read_at) else found
+
+
+def _sent_since(connection: Connection, member_id: str, since: datetime) -> bool:
+    """Was anything sent about this person, or their work, that may have been made after this moment?
+
+    Seen in our rows, because the worker that sends may have a cache of its own.
+    """
+    late = Q(settled_at=None) | Q(settled_at__gt=since)
+    rows = PlanRow.objects.filter(late, member_id=member_id, sent_at__gt=since - _LONGEST_JOB)
+    return rows.filter(plan__organization=connection.organization_id).exists()
 
 
 def forget_holdings(connection: Connection, member_id: str) -> None:
-    """They are asked for anew, or about to be changed."""
+    """They are asked for anew."""
     cache.delete(_key(connection, member_id))
 
 
@@ -171,7 +184,6 @@ def propose(
     for row in guards.review(rows, now):
         if row.action is Action.DEACTIVATE and row.verdict is Verdict.BLOCKED:
             raise NotPossible(row.reason)
-    forget_holdings(connection, member_id)
     note["title"] = f"Leaving: {member.name or member.email}"
     return proposals.store(connection, Plan.Kind.LEAVE, rows, live, user_ids, **note)
 

@@ -94,9 +94,9 @@ def lies(rig: Rig, job: Job) -> list[str]:
             found.append(f"{row.kind} {row.name} {row.edits} is called done and isn't")
         if row.outcome == "not attempted" and row.sent_at:
             found.append(f"{row.kind} {row.name} is called not attempted and was sent")
-    settled = Counter((row.kind, row.item_id, row.outcome) for row in rows if row.settled_at)
+    settled = Counter((_about(row), row.outcome) for row in rows if row.settled_at)
     entries = AuditEntry.objects.filter(plan_id=job.plan_id).exclude(event="plan.applied")
-    told = Counter((e.item_kind or "member", e.item_id, e.outcome) for e in entries)
+    told = Counter((e.item_id if e.event.endswith(".moved") else e.field, e.outcome) for e in entries)
     if settled != told:
         found.append(f"the audit log tells {told - settled} too much and {settled - told} too little")
     planned = {row.item_id for row in PlanRow.objects.filter(kind="task")}
@@ -105,6 +105,11 @@ def lies(rig: Rig, job: Job) -> list[str]:
         if not ids <= planned or call.query.get("_type") != "all" or set(call.body) != {"assigned_to"}:
             found.append(f"{call.query} {call.body} could reach more than the plan's tasks")
     return found
+
+
+def _about(row: PlanRow) -> str:
+    """The work that moves, or the field of the person that changes."""
+    return row.item_id or (row.edits[0][0] if row.edits else "")
 
 
 def _shows(rig: Rig, row: PlanRow) -> bool:
