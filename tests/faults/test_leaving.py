@@ -519,3 +519,20 @@ def test_a_half_made_leaving_is_undone_as_far_as_it_went(rig, desk):
     assert (member["active"], member["role_id"]) == (True, "user")
     assert len(rig.world.desk(desk.leaver)["tasks"]) == 6
     assert lies(rig, undo) == []
+
+
+@pytest.mark.parametrize("role", ["user", ""], ids=["with a lesser role", "with their role"])
+def test_somebody_who_can_manage_leaves_and_comes_back_with_all_their_power(rig, role):
+    ops = rig.world.membership_id(rig.organization_id, PEOPLE_OPS)
+    taker = rig.world.membership_id(rig.organization_id, ORDINARY)
+    held = rig.world.membership(ops)["role_id"]
+    desk = Desk(ops, taker, (), (), ())
+    job = rig.finish(leave(rig, desk, role_id=role))
+    assert not rig.world.membership(ops)["active"]
+    assert lies(rig, job) == []
+    plan = proposals.undo(job, rig.connection, reason="", channel="test")
+    assert (plan.brake_number, plan.brake_reasons) == (1, ["It lets 1 person manage the organization."])
+    undo = rig.finish(rig.apply(plan))
+    member = rig.world.membership(ops)
+    assert (member["active"], member["role_id"], member["manages"]) == (True, held, True)
+    assert set(undo.plan.rows.values_list("outcome", flat=True)) == {"done"}
