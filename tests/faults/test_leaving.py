@@ -185,7 +185,7 @@ def test_a_lost_answer_is_found_by_reading_and_nothing_is_sent_twice(rig, desk, 
 
 
 @pytest.mark.parametrize(
-    ("stage", "change"), enumerate(["/task/", "/membership/", "/group/", "/membership/"])
+    ("stage", "change"), [(0, "/task/"), (1, "/membership/"), (2, "/group/"), (3, "/membership/")]
 )
 def test_a_change_that_was_not_made_holds_up_what_comes_after_it(rig, desk, stage, change):
     job = leave(rig, desk)
