@@ -124,13 +124,14 @@ class Page:
     # Looking
 
     def rows(self, table: str) -> list[list[str]]:
-        """The cells of a table's body, by the table's name; none when there is no such table."""
+        """The cells of the bodies of all tables of that name, or in a list of that name."""
+        lists = [found for found in self.root.all("ol") if found.attributes.get("aria-label") == table]
+        tables = [found for each in lists for found in each.all("table")]
         for found in self.root.all("table"):
             caption = next((c.text for c in found.all("caption")), found.attributes.get("aria-label", ""))
-            if caption == table:
-                bodies = list(found.all("tbody"))
-                return [[cell.text for cell in row.all("th", "td")] for row in bodies[0].all("tr")]
-        return []
+            tables += [found] if caption == table else []
+        bodies = [body for found in tables for body in found.all("tbody")]
+        return [[cell.text for cell in row.all("th", "td")] for body in bodies for row in body.all("tr")]
 
     def field(self, label: str) -> Element:
         return _field(self.root, label)

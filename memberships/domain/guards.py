@@ -150,5 +150,7 @@ def brake(rows: Sequence[Row], now: Situation) -> Brake | None:
         reasons.append(f"It lets {who} manage the organization.")
     if any(now.takes_my_power(row) for row in will):
         reasons.append("It takes the permission to manage the organization from you. It is sent last.")
-    number = max(len(will), len(through_roles))
+    # Somebody who leaves is one, however many rows that takes.
+    subjects = {row.member_id or row.email or (row.kind, row.item_id, row.name) for row in will}
+    number = max(len(subjects), len(through_roles))
     return Brake(number, tuple(reasons)) if reasons else None

@@ -30,12 +30,13 @@ WORK = (Kind.TASK, Kind.OPPORTUNITY)
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One of them as last read. `values` are what a plan may set, by our names."""
+    """One of them as last read. `values` are what a plan may set, by our names; `sort` is what sort of task it is."""
 
     kind: Kind
     id: str
     name: str
     values: Mapping[str, Value] = field(default_factory=dict)
+    sort: str = ""
 
     def value(self, field: str) -> Value:
         return self.values.get(field)

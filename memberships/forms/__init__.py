@@ -13,6 +13,7 @@ from memberships.domain import addresses
 from memberships.domain.listing import SORTS, Query
 from memberships.domain.people import Role, Status
 
+from .leaving import LeavingForm
 from .person import PersonField
 from .roles import CompareForm, WhoCanForm
 from .values import MemberForm, ReasonForm, ValueForm, reason
@@ -23,6 +24,7 @@ __all__ = [
     "CompareForm",
     "FilterForm",
     "InviteForm",
+    "LeavingForm",
     "MemberForm",
     "PersonField",
     "ReasonForm",

@@ -68,6 +68,15 @@ class Field:
         return dict(self.choices).get(self.posted(value), "–" if value in (None, "") else str(value))
 
 
+@dataclass(frozen=True, slots=True)
+class ToDo:
+    """What no API can do when somebody leaves. `path`: where it is done, on the provider's own site."""
+
+    text: str
+    path: str
+    link: str
+
+
 IN_OR_OUT = (("true", "In"), ("false", "Not in"))
 
 
@@ -93,6 +102,9 @@ class Capabilities:
     item_fields: Mapping[Kind, tuple[Field, ...]] = field(default_factory=dict)
     """What besides people can be written here, and which fields of it."""
     pinned_views: bool = False
+    leaving_notes: tuple[str, ...] = ()
+    """What becomes of things when somebody leaves whose work was handed over."""
+    leaving_to_dos: tuple[ToDo, ...] = ()
     event_log: bool = False
     """Is there a log of who came and went?"""
     versions: bool = False

@@ -57,6 +57,11 @@ def capabilities(organization: Organization) -> Capabilities:
     return registry.capabilities(organization.provider)
 
 
+def address(organization: Organization, path: str) -> str:
+    """A page of the provider's own site."""
+    return settings.CLOSE_APP_URL.rstrip("/") + path
+
+
 def provider_for(connection: Connection, *, patient: bool = False) -> MembershipProvider:
     """The remote organization in this person's name. `patient` for jobs, which may wait; pages never do."""
     stored = StoredSecret if connection.added_by_id else oauth.StoredToken

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Count, QuerySet
 from django.utils import timezone
 
-from memberships.domain.items import Kind
+from memberships.domain.items import WORK, Kind
 from memberships.domain.people import ROLE
 from memberships.domain.plan import Verdict
 from memberships.models import Connection, Job, Organization, Plan, PlanRow
@@ -49,9 +49,12 @@ def only_members(plan: Plan) -> bool:
 
 
 def people(plan: Plan) -> int:
-    """How many people would change, however many rows each has."""
+    """How many people would change, however many rows each has; 0 where not all of it is about people or their work."""
     will = rows(plan, Verdict.WILL).order_by()
-    return will.values("member_id", "email").distinct().count()
+    if will.exclude(kind__in=(Kind.MEMBER, *WORK)).exists():
+        return 0
+    known = will.exclude(member_id="").values("member_id").distinct().count()
+    return known + will.filter(member_id="").values("email").distinct().count()
 
 
 def previous_roles(plan: Plan) -> dict[str, int]:

@@ -21,6 +21,8 @@ from memberships.providers import FieldKind
 
 from . import details, groups, reads, roster
 from .connections import NotAllowed, capabilities, provider_for
+from .wording import counted
+from .work import Takers, open_work, to_hand_over
 
 
 class NothingLeft(Exception):
@@ -29,6 +31,14 @@ class NothingLeft(Exception):
 
 class Gone(Exception):
     """What the plan should be about is not there any more."""
+
+
+class Unclaimed(Exception):
+    """Somebody who leaves has got work since, of a kind that nobody was chosen to take. A sentence."""
+
+    def __init__(self, words: str, member_id: str) -> None:
+        super().__init__(words)
+        self.member_id = member_id
 
 
 class Note(TypedDict):
@@ -186,7 +196,7 @@ def deleted_group(connection: Connection, group_id: str, **note: Unpack[Note]) -
 
 
 def again(job: Job, connection: Connection, *, only_stale: bool = False, **note: Unpack[Note]) -> Plan:
-    """Plan what this job left undone once more, from live values. Raises NothingLeft."""
+    """Plan what this job left undone once more, from live values. Raises NothingLeft and Unclaimed."""
     left = job.plan.rows.filter(verdict=Verdict.WILL).exclude(outcome=Outcome.DONE).order_by("position")
     if only_stale:
         left = left.filter(cause=Cause.STALE)
@@ -195,8 +205,29 @@ def again(job: Job, connection: Connection, *, only_stale: bool = False, **note:
         raise NothingLeft("There is nothing left to try again." if job.finished else _STILL_RUNNING)
     live = _about(connection, wishes)
     rows = proposals.again(wishes, live.roster, live.roles, live.items)
+    if job.plan.kind == Plan.Kind.LEAVE:
+        rows = sorted([*rows, *_new_work(connection, live, rows, job.plan.wanted)], key=lambda row: row.stage)
     note = _titled(note, job.plan.title)
     return store(connection, Plan.Kind(job.plan.kind), rows, live, job.plan.wanted, origin=job, **note)
+
+
+def _new_work(connection: Connection, live: Live, rows: Sequence[Row], takers: Takers) -> list[Row]:
+    """What somebody who is still to go has got since the first plan: it moves to whoever takes the rest."""
+    planned = {(row.kind, row.item_id) for row in rows}
+    found: list[Row] = []
+    for row in rows:
+        if row.action is not Action.DEACTIVATE or row.verdict is not Verdict.WILL:
+            continue
+        leaver = live.roster.members[row.member_id]
+        work = open_work(provider_for(connection), leaver.user_id)
+        for item in to_hand_over(work, leaver, takers, planned):
+            taker = live.roster.of_user(str(takers.get(item.kind.value, "")))
+            if taker is None:
+                its_work = counted(sum(other.kind is item.kind for other in work), item.kind)
+                words = f"{leaver.name or leaver.email} has {its_work} now: say who takes them over."
+                raise Unclaimed(words, leaver.id)
+            found += proposals.transfers([item], leaver, taker)
+    return found
 
 
 def undo(job: Job, connection: Connection, **note: Unpack[Note]) -> Plan:
@@ -208,7 +239,8 @@ def undo(job: Job, connection: Connection, **note: Unpack[Note]) -> Plan:
     live = _with_known_groups(connection, _about(connection, deeds, done=True))
     rows = proposals.undo(deeds, live.roster, live.roles, live.items)
     if job.plan.title:
-        note = _titled(note, f"Undo: {job.plan.title[0].lower()}{job.plan.title[1:]}")
+        undoing = "Undo of" if job.plan.kind == Plan.Kind.LEAVE else "Undo:"
+        note = _titled(note, f"{undoing} {job.plan.title[0].lower()}{job.plan.title[1:]}")
     return store(connection, Plan.Kind.UNDO, rows, live, origin=job, **note)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 
@@ -18,7 +18,7 @@ from memberships.domain.items import PERMISSIONS, WORK, Item, Kind, to_be_made
 from memberships.domain.people import PINS, ROLE, Member, group_field
 from memberships.domain.plan import Action, Edit, Row, Verdict, at_step
 from memberships.domain.reading import Subject, has_arrived, is_so, is_stale
-from memberships.models import Cause, Job, Outcome, PlanRow
+from memberships.models import Cause, Job, Outcome, Plan, PlanRow
 from memberships.providers import Answer, one_of
 from memberships.providers.errors import Disconnected, NotSent, ProviderError, RateLimited, Refused
 
@@ -26,7 +26,8 @@ from . import audit, groups, outside, reads, roster
 from .connections import access, must_be_backed, permit, provider_for
 from .lease import Lease
 from .requests import request
-from .wording import Words
+from .wording import Words, listed, still_open
+from .work import open_work, to_hand_over
 
 # After a lost answer, or a yes that can't be seen yet: how long to wait before each further look.
 _LOOK_AGAIN_S = (0.5, 1.5, 4.0, 10.0)
@@ -114,6 +115,8 @@ class Run:
                     [p.key for p in batch.pending], Finding(Outcome.REFUSED, Cause.GUARD, reason)
                 )
                 self.queue = None
+            elif left_behind := self.left_behind(batch.rows):
+                self.note = left_behind
             elif self.look_closer(batch):
                 self.send(self.together(batch))
         self.settle()
@@ -182,6 +185,24 @@ class Run:
         elif not left:
             self.passed = stage
             self.compare()
+
+    def left_behind(self, rows: Iterable[Row]) -> str:
+        """Why somebody who leaves can't go yet: what has come in for them since the review, in a sentence."""
+        if self.job.plan.kind != Plan.Kind.LEAVE:
+            return ""
+        for row in rows:
+            leaver = self.now.roster.members.get(row.member_id)
+            if row.action is not Action.DEACTIVATE or leaver is None:
+                continue
+            found = open_work(self.provider, leaver.user_id, self.lease.renew)
+            if left := to_hand_over(found, leaver, self.job.plan.wanted):
+                number = Counter(item.kind for item in left)
+                what = listed([still_open(number[kind], kind) for kind in WORK if number[kind]])
+                return (
+                    f"Stopped before {leaver.name or leaver.email} was deactivated: they have {what}, come in since "
+                    "the review. “Retry the rest” deals with that first."
+                )
+        return ""
 
     def must_stop(self) -> bool:
         if self.note:
@@ -446,6 +467,11 @@ class Run:
     def refused(self, keys: list[int], refusal: Refused) -> None:
         words = str(refusal)
         finding = Finding(Outcome.REFUSED, Cause.REMOTE, words, refusal.advice)
+        if len(keys) == 1 and refusal.status == 404 and self.rows[keys[0]].kind in WORK:
+            # It went between our read and our call.
+            gone = self.words.stale(self.rows[keys[0]], None)
+            self.conclude_all(keys, Finding(Outcome.REFUSED, Cause.STALE, gone, words))
+            return
         if len(keys) == 1:
             self.conclude_all(keys, replace(finding, error=self.so_far(keys[0]) + words))
             self.refusals = [*(w for w in self.refusals if w == words), words]
@@ -481,7 +507,7 @@ class Run:
                 for pk in unknown:
                     error = self.so_far(pk) + self.stored[pk].error
                     error += _UNREADABLE if self.rows[pk].action is Action.RESEND else _NOT_THERE
-                    findings[pk] = Finding(Outcome.REFUSED, Cause.LOST, error)
+                    findings[pk] = self.off_the_desk(pk) or Finding(Outcome.REFUSED, Cause.LOST, error)
                 self.conclude(findings)
                 break
             self.count(settle_tries=tries + 1)
@@ -493,6 +519,14 @@ class Run:
             self.look()
         if self.job.settle_tries:  # what is sent later has its own time
             self.count(settle_tries=0)
+
+    def off_the_desk(self, pk: int) -> Finding | None:
+        """What to say of work that was sent and is somebody else's now, or finished, or gone."""
+        row, subject = self.rows[pk], self.now.item(self.rows[pk])
+        if row.kind not in WORK or not is_stale(row, subject):
+            return None
+        words = self.words.stale(row, subject) + _sent_or_not(self.stored[pk])
+        return Finding(Outcome.REFUSED, Cause.STALE, words)
 
     def compare_groups(self) -> None:
         """Whoever came back: are they in the groups they were in? An answer doesn't say that, so it is read last."""

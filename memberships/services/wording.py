@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from memberships.domain import permissions
-from memberships.domain.items import MEMBERS, OPEN, WORK, Kind, to_be_made
+from memberships.domain.items import MEMBERS, OPEN, OWNER, WORK, Kind, to_be_made
 from memberships.domain.people import PINS, ROLE, Member, Role, Value, group_of
 from memberships.domain.plan import Action, Edit, Row
 from memberships.domain.reading import Subject, leaves_groups
@@ -24,6 +25,31 @@ def members(number: int) -> str:
 
 def changes(number: int) -> str:
     return "1 change" if number == 1 else f"{number:,} changes"
+
+
+_COUNTED = {
+    Kind.TASK: ("task", "tasks", "open"),
+    Kind.OPPORTUNITY: ("opportunity", "opportunities", "active"),
+    Kind.ROLE: ("role", "roles", ""),
+    Kind.GROUP: ("group", "groups", ""),
+    Kind.MEMBER: ("member", "members", ""),
+}
+
+
+def counted(number: int, kind: Kind) -> str:
+    one, many, _ = _COUNTED[kind]
+    return f"1 {one}" if number == 1 else f"{number:,} {many}"
+
+
+def still_open(number: int, kind: Kind) -> str:
+    """So many that still have to be worked on."""
+    one, many, state = _COUNTED[kind]
+    return f"1 {state} {one}" if number == 1 else f"{number:,} {state} {many}"
+
+
+def listed(parts: Sequence[str]) -> str:
+    *most, last = parts
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def invitations(number: int) -> str:
@@ -157,6 +183,51 @@ class Words:
             if name in member.settings and member.settings[name] != before
         ]
         return " ".join(["Came back differently:", *changed]) if changed else ""
+
+    def step(self, rows: Iterable[Row]) -> str:
+        """What rows of one stage do together, as one sentence without its stop."""
+        alike: defaultdict[tuple[str, str], list[Row]] = defaultdict(list)
+        for row in rows:
+            alike[self._deed(row)].append(row)
+        said = [self._told(how, what, its_rows) for (how, what), its_rows in alike.items()]
+        verbs = {how for how, _ in alike}
+        if verbs == {"move"}:
+            said = ["move " + listed([one.removeprefix("move ") for one in said])]
+        sentence = listed(said)
+        return sentence[0].upper() + sentence[1:]
+
+    def _deed(self, row: Row) -> tuple[str, str]:
+        """What a row does, and the part of it that has to be the same to be told in one breath."""
+        if row.kind in WORK:
+            return "move", str(row.wanted[OWNER])
+        field = next(iter(row.wanted), "")
+        if row.action is not Action.CHANGE or row.kind is not Kind.MEMBER:
+            return row.action.value, row.kind.value
+        if group_of(field):
+            return ("put" if row.wanted[field] else "take"), ""
+        return "set", f"{field}:{row.wanted[field]}" if field == ROLE else field
+
+    def _told(self, how: str, what: str, rows: Sequence[Row]) -> str:
+        first, people = rows[0], dict.fromkeys(row.member_id or row.email for row in rows)
+        who = (first.name or first.email) if len(people) == 1 else members(len(people))
+        match how:
+            case "move":
+                number = Counter(row.kind for row in rows)
+                works = listed([counted(number[kind], kind) for kind in WORK if number[kind]])
+                return f"move {works} to {self.name(what)}"
+            case "put" | "take":
+                fields = dict.fromkeys(field for row in rows for field in row.wanted)
+                way = "put {} into {}" if how == "put" else "take {} out of {}"
+                where = f"the group {self.name(group_of(next(iter(fields))))}"
+                return way.format(who, where if len(fields) == 1 else counted(len(fields), Kind.GROUP))
+            case "set" if ROLE in first.wanted:
+                return f"change the role of {who} to {self.value(ROLE, first.wanted[ROLE])}"
+            case "set":
+                return f"change {listed([self.label(field).lower() for field in first.wanted])} of {who}"
+            case _ if first.kind is Kind.MEMBER:
+                return f"{how} {who}"
+            case _:
+                return f"{how} {f'the {first.kind} {first.name}' if len(rows) == 1 else counted(len(rows), first.kind)}"
 
     def goal(self, kind: str, wanted: Mapping[str, Value], number: int, title: str = "") -> str:
         """What a plan does, as one sentence with its count."""

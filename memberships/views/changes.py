@@ -82,6 +82,7 @@ def leave_or_return(request: ManagerRequest, action: str) -> HttpResponse:
         "title": "Deactivate" if leaving else "Reactivate",
         "notes": its_capabilities.deactivation_notes if leaving else its_capabilities.reactivation_notes,
         "chosen": [(row, words.value(ROLE, row.role_id)) for row in chosen],
+        "one_by_one": leaving and its_capabilities.work,
     }
     return render(request, "memberships/choose_value.html", context, status=_status(form))
 
@@ -123,6 +124,7 @@ def member(request: ManagerRequest, member_id: str) -> HttpResponse:
         "role_name": Words(its_capabilities, roles).value(ROLE, row.role_id),
         "history": entries.get_page(request.GET.get("page")),
         "fresh": roster.freshness(request.organization),
+        "may_leave": its_member.active and its_capabilities.work and its_capabilities.deactivate,
     }
     return render(request, "memberships/member.html", context, status=_status(form))
 

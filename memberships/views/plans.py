@@ -15,17 +15,26 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from memberships.domain import permissions
+from memberships.domain.items import WORK
 from memberships.domain.people import ROLE, Role
 from memberships.domain.plan import Action, Verdict
 from memberships.models import Cause, Job, Outcome, Plan, PlanRow
 from memberships.providers.errors import ProviderError
-from memberships.services import audit, jobs, plans, proposals, roster, selection, tables, wording
+from memberships.services import audit, jobs, leaving, plans, proposals, roster, selection, tables, wording
 from memberships.services.connections import capabilities
 from memberships.services.wording import Words
 
 from .access import ManagerRequest, manager_required
 
 PAGE = 100
+# A step with more rows than this is folded.
+_MANY = 12
+_OUTCOMES = {
+    Outcome.REFUSED: "Refused",
+    Outcome.UNKNOWN: "Unknown",
+    Outcome.NOT_ATTEMPTED: "Not attempted",
+    Outcome.DONE: "Done",
+}
 
 
 @require_GET
@@ -108,6 +117,9 @@ def _successor(request: ManagerRequest, its_job: Job, propose: Callable[..., Pla
         plan = propose(request.connection, reason=its_job.plan.reason, channel=audit.CHANNEL_SCREEN)
     except proposals.NothingLeft as nothing:
         messages.warning(request, str(nothing))
+    except proposals.Unclaimed as unclaimed:
+        messages.warning(request, str(unclaimed))
+        return redirect("leave", unclaimed.member_id)
     except ProviderError as error:
         messages.error(request, f"{error} Nothing was sent; try again.")
     else:
@@ -144,6 +156,7 @@ def _review(
         "expired": plans.expired(its_plan) and not its_job,
         "goal": words.goal(its_plan.kind, its_plan.wanted, will, its_plan.title),
         "invites": invites,
+        "steps": _planned_steps(request, its_plan, words),
         "groups": {
             verdict.value: _group(request, verdict.value, plans.rows(its_plan, verdict), words)
             for verdict in Verdict
@@ -162,17 +175,13 @@ def _review(
 def _receipt(request: ManagerRequest, its_job: Job) -> dict[str, Any]:
     words, progress = _words(request, its_job.plan), jobs.progress(its_job)
     will = plans.rows(its_job.plan, Verdict.WILL)
-    titles = {
-        Outcome.REFUSED: "Refused",
-        Outcome.UNKNOWN: "Unknown",
-        Outcome.NOT_ATTEMPTED: "Not attempted",
-        Outcome.DONE: "Done",
-    }
+    leaves = its_job.plan.kind == Plan.Kind.LEAVE
+    steps = _made_steps(request, its_job.plan, words) if its_job.finished else []
     groups = [
         {"title": title, "outcome": outcome.name.lower(), "past": outcome is Outcome.DONE}
         | _group(request, outcome.name.lower(), will.filter(outcome=outcome), words)
-        for outcome, title in titles.items()
-        if its_job.finished
+        for outcome, title in _OUTCOMES.items()
+        if its_job.finished and not steps
     ]
     return {
         "job": its_job,
@@ -180,10 +189,13 @@ def _receipt(request: ManagerRequest, its_job: Job) -> dict[str, Any]:
         "progress": progress,
         "tenth": 10 * (10 * progress.settled // max(1, progress.total)),
         "groups": [group for group in groups if group["count"]],
+        "steps": steps,
+        "to_dos": leaving.to_dos(request.organization) if leaves and its_job.finished else [],
         "invites": its_job.plan.kind == Plan.Kind.INVITE,
         "goal": words.goal(its_job.plan.kind, its_job.plan.wanted, progress.total, its_job.plan.title),
         "left": progress.total - progress.done,
-        "stale": will.filter(cause=Cause.STALE).count() if its_job.finished else 0,
+        # Of work that somebody else has by now there is nothing to review again.
+        "stale": will.filter(cause=Cause.STALE).exclude(kind__in=WORK).count() if its_job.finished else 0,
         "whom": _whom(its_job.plan),
         "waits_s": jobs.waits_s(its_job),
         "stuck": jobs.is_stuck(its_job),
@@ -203,6 +215,44 @@ def _group(request: ManagerRequest, parameter: str, rows: QuerySet[PlanRow], wor
     }
 
 
+def _planned_steps(request: ManagerRequest, its_plan: Plan, words: Words) -> list[dict[str, Any]]:
+    """What would change, by its stages; nothing for a plan that has only one."""
+    steps = []
+    for number, (title, rows) in enumerate(_stages(its_plan, words), 1):
+        group = _group(request, f"step{number}", rows, words)
+        unfolded = group["count"] <= _MANY or group["page"].number > 1
+        steps.append(group | {"number": number, "title": title, "open": unfolded})
+    return steps
+
+
+def _made_steps(request: ManagerRequest, its_plan: Plan, words: Words) -> list[dict[str, Any]]:
+    """What became of each stage."""
+    steps = []
+    for number, (title, rows) in enumerate(_stages(its_plan, words), 1):
+        groups = []
+        for outcome, heading in _OUTCOMES.items():
+            name = outcome.name.lower()
+            group = _group(request, f"step{number}-{name}", rows.filter(outcome=outcome), words)
+            folded = group["count"] > _MANY and group["page"].number == 1
+            groups.append(
+                group | {"title": heading, "outcome": name, "past": outcome is Outcome.DONE, "folded": folded}
+            )
+        steps.append(
+            {"number": number, "title": title, "groups": [group for group in groups if group["count"]]}
+        )
+    return steps
+
+
+def _stages(its_plan: Plan, words: Words) -> list[tuple[str, QuerySet[PlanRow]]]:
+    """The stages of what would change, each with a title; nothing when there is only one."""
+    will = plans.rows(its_plan, Verdict.WILL)
+    stages = list(will.order_by("stage").values_list("stage", flat=True).distinct())
+    if len(stages) < 2:
+        return []
+    found = [will.filter(stage=stage) for stage in stages]
+    return [(words.step([stored.row() for stored in rows]), rows) for rows in found]
+
+
 def _shown(stored: PlanRow, words: Words) -> dict[str, Any]:
     row = stored.row()
     edits = [words.edit(edit) for edit in row.edits]
@@ -217,8 +267,8 @@ def _whom(its_plan: Plan) -> str:
 def _button(its_plan: Plan, will: int) -> str:
     if its_plan.kind == Plan.Kind.INVITE:
         return f"Send {wording.invitations(will)}"
-    if plans.only_members(its_plan):
-        return f"Apply to {wording.members(plans.people(its_plan))}"
+    if number := plans.people(its_plan):
+        return f"Apply to {wording.members(number)}"
     return "Apply" if will == 1 else f"Apply {wording.changes(will)}"
 
 
@@ -226,10 +276,12 @@ def _notes(request: ManagerRequest, its_plan: Plan) -> tuple[str, ...]:
     """What the provider does and doesn't do when people leave or come back."""
     its_capabilities = capabilities(request.organization)
     will = plans.rows(its_plan, Verdict.WILL)
-    leaving = will.filter(action=Action.DEACTIVATE).exists()
+    if its_plan.kind == Plan.Kind.LEAVE:
+        return its_capabilities.leaving_notes
+    going = will.filter(action=Action.DEACTIVATE).exists()
     returning = will.filter(action=Action.REACTIVATE).exists() and its_plan.kind != Plan.Kind.INVITE
     return (
-        *(its_capabilities.deactivation_notes if leaving else ()),
+        *(its_capabilities.deactivation_notes if going else ()),
         *(its_capabilities.reactivation_notes if returning else ()),
     )
 

@@ -1,7 +1,8 @@
 """From wishes and what is true now to the rows of a plan."""
 
 from .items import creation, deletion, edit, transfers
-from .people import changes, deactivations, invitations, lesser_role, reactivations, resends
+from .leaving import leaving
+from .people import changes, deactivations, invitations, least_role, lesser_role, reactivations, resends
 from .successors import again, undo
 
 __all__ = [
@@ -12,6 +13,8 @@ __all__ = [
     "deletion",
     "edit",
     "invitations",
+    "least_role",
+    "leaving",
     "lesser_role",
     "reactivations",
     "resends",

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from ..items import MEMBERS, NAME, OWNER, WORK, Item, Items, Kind
+from ..items import MEMBERS, NAME, OPEN, OWNER, WORK, Item, Items, Kind
 from ..people import Member, Value
 from ..plan import Action, Edit, Row, Verdict
 
@@ -82,8 +82,14 @@ def again(row: Row, items: Items, holders: Mapping[str, int]) -> Row:
             holders=holders.get(item.id, 0),
             members=members if isinstance(members, tuple) else (),
         )
-    found = edit(item, row.wanted, items)
-    return replace(found, member_id=row.member_id)
+    found = replace(edit(item, row.wanted, items), member_id=row.member_id)
+    if row.kind not in WORK or found.verdict is Verdict.ALREADY:
+        return found
+    if item.value(OPEN) is False:
+        return _missing(row)
+    if any(item.value(e.field) != e.before for e in row.edits):
+        return found.already("Is somebody else's by now: nothing is sent.")
+    return found
 
 
 def undone(row: Row, items: Items, holders: Mapping[str, int]) -> Row:
@@ -104,6 +110,8 @@ def undone(row: Row, items: Items, holders: Mapping[str, int]) -> Row:
         return back.already("Already back: nothing is sent.")
     if any(item.value(e.field) != e.before for e in inverse):
         return back.blocked("Changed since by someone else: left as it is.")
+    if item.value(OPEN) is False:
+        return back.blocked("Is no longer open: left with whoever finished it.")
     return back
 
 

@@ -1,6 +1,6 @@
 """Rows about people: new values, invitations, leaving and coming back."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from ..addresses import Entry
@@ -9,8 +9,13 @@ from ..plan import Action, Edit, Row, Verdict
 from ..reading import leaves_groups
 
 
-def changes(members: Iterable[Member], wanted: Mapping[str, Value]) -> list[Row]:
-    """Give each member the wanted values, each person once however often they are named."""
+def changes(
+    members: Iterable[Member], wanted: Mapping[str, Value], *, coming_back: Collection[str] = ()
+) -> list[Row]:
+    """Give each member the wanted values, each person once however often they are named.
+
+    `coming_back` are ids of those who are inactive now and won't be any more when it is their turn.
+    """
     rows: dict[str, Row] = {}
     for member in members:
         edits = tuple(
@@ -21,7 +26,7 @@ def changes(members: Iterable[Member], wanted: Mapping[str, Value]) -> list[Row]
         row = Row(Action.CHANGE, Verdict.WILL, member.id, member.email, member.name, edits)
         if not edits:
             row = row.already("Already so: nothing is sent.")
-        elif member.status is Status.INACTIVE and not leaves_groups(row):
+        elif member.status is Status.INACTIVE and not (leaves_groups(row) or member.id in coming_back):
             row = row.blocked("Inactive: reactivate them first.")
         rows[member.id] = row
     return list(rows.values())
@@ -158,3 +163,9 @@ def lesser_role(roles: Mapping[str, Role]) -> Role | None:
     """The role closest to managing that can't manage: the one with the most permissions."""
     powerless = [role for role in roles.values() if not role.can_manage]
     return max(powerless, key=lambda role: (len(role.permissions), role.id), default=None)
+
+
+def least_role(roles: Mapping[str, Role]) -> Role | None:
+    """The role with the fewest permissions that can't manage."""
+    powerless = [role for role in roles.values() if not role.can_manage]
+    return min(powerless, key=lambda role: (len(role.permissions), role.id), default=None)

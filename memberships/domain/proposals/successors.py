@@ -1,11 +1,11 @@
 """Rows that follow from a job: what it left, once more, and the inverse of what it did."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from ..addresses import Entry
-from ..items import MEMBERS, NAME, Items, Kind, to_be_made
+from ..items import MEMBERS, NAME, OWNER, WORK, Items, Kind, to_be_made
 from ..people import ROLE, Member, Role, Roster, Status, group_field
 from ..plan import Action, Edit, Row, Verdict
 from ..reading import leaves_groups
@@ -19,13 +19,18 @@ _GONE = "Is no longer in the organization."
 def again(
     rows: Iterable[Row], roster: Roster, roles: Mapping[str, Role], items: Items | None = None
 ) -> list[Row]:
-    """The same wishes once more, planned on what is true now. `items` are those that the rows are about."""
+    """The same wishes once more, planned on what is true now. `rows` come in the order of their stages.
+
+    `items` are those that the rows are about.
+    """
     planned: list[Row] = []
+    coming_back: set[str] = set()
     for row in rows:
         member = roster.members.get(row.member_id)
         match row.action:
             case _ if row.kind is not Kind.MEMBER:
-                found = [of_items.again(row, items or {}, _holders(roster))]
+                once_more = of_items.again(row, items or {}, _holders(roster))
+                found = [_for_active(once_more, roster, coming_back)]
             case Action.REACTIVATE if row.via and member:
                 found = reactivations([member], roles) if not member.active else changes([member], row.wanted)
             case Action.INVITE | Action.REACTIVATE:
@@ -40,8 +45,11 @@ def again(
             case Action.RESEND:
                 found = resends([member])
             case _:
-                found = changes([member], row.wanted)
+                found = changes([member], row.wanted, coming_back=coming_back)
         planned += [replace(new, stage=row.stage) for new in found]
+        coming_back |= {
+            new.member_id for new in found if new.action is Action.REACTIVATE and new.verdict is Verdict.WILL
+        }
     return planned
 
 
@@ -51,14 +59,16 @@ def undo(
     """The inverse of rows that were done, the last stage first. What was changed since is not touched."""
     by_email = roster.by_email()
     last = max((row.stage for row in rows), default=0)
+    left = [roster.members[row.member_id] for row in rows if _deactivates(row, roster)]
     # Who is back before the rest of what was theirs is.
-    back_first = {row.member_id for row in rows if row.action is Action.DEACTIVATE}
+    back_first = {row.member_id for row in reactivations(left, roles) if row.verdict is not Verdict.BLOCKED}
     planned: list[Row] = []
     for row in rows:
         member = roster.members.get(row.member_id) or by_email.get(row.email)
         match row.action:
             case _ if row.kind is not Kind.MEMBER:
-                found = [of_items.undone(row, items or {}, _holders(roster))]
+                its_undoing = of_items.undone(row, items or {}, _holders(roster))
+                found = [_for_active(its_undoing, roster, back_first)]
             case Action.RESEND:
                 found = [row.blocked("An e-mail can't be taken back.")]
             case Action.DEACTIVATE if member is None and ROLE in row.kept:
@@ -95,6 +105,22 @@ def _undone(row: Row, member: Member, *, may_be_inactive: bool) -> Row:
     if not (member.active or may_be_inactive or leaves_groups(back)):
         return back.blocked("Inactive: reactivate them first.")
     return back
+
+
+def _deactivates(row: Row, roster: Roster) -> bool:
+    return row.action is Action.DEACTIVATE and row.member_id in roster.members
+
+
+def _for_active(row: Row, roster: Roster, coming_back: Collection[str]) -> Row:
+    """Work goes to people who are here, or will be by then."""
+    if row.kind not in WORK or row.verdict is not Verdict.WILL:
+        return row
+    taker = roster.of_user(str(row.wanted[OWNER]))
+    if taker is None:
+        return row.blocked("Whoever would get it is no longer in the organization.")
+    if not taker.active and taker.id not in coming_back:
+        return row.blocked(f"{taker.name or taker.email} is not active.")
+    return row
 
 
 def _regrouped(row: Row, roster: Roster) -> list[Row]:

@@ -236,11 +236,13 @@ def pins(raw: object) -> tuple[str, ...]:
 
 def task(raw: object) -> Item:
     found = _typed(raw, _Task)
-    kind = "" if found.type in (None, "lead") else str(found.type).replace("_", " ")
-    name = ": ".join(filter(None, (kind.capitalize(), _text(found.text) or _text(found.lead_name))))
-    return Item(
-        Kind.TASK, found.id, name or found.id, {OWNER: found.assigned_to or "", OPEN: not found.is_complete}
-    )
+    values: dict[str, Value] = {OWNER: found.assigned_to or "", OPEN: not found.is_complete}
+    # Close's own word for a task of type "lead" is to-do.
+    is_to_do = found.type in (None, "lead")
+    sort = "To-do" if is_to_do else _text(found.type).replace("_", " ").capitalize()
+    about = ", ".join(filter(None, (_text(found.text), _text(found.lead_name))))
+    name = about if is_to_do else ": ".join(filter(None, (sort, about)))
+    return Item(Kind.TASK, found.id, name or found.id, values, sort)
 
 
 def opportunity(raw: object) -> Item:

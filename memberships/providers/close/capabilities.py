@@ -3,7 +3,7 @@
 from memberships.domain.items import NAME, OWNER, PERMISSIONS, Kind
 from memberships.domain.people import ROLE
 
-from .. import Capabilities, Field, FieldKind
+from .. import Capabilities, Field, FieldKind, ToDo
 
 MANAGE = "manage_organization"
 VISIBILITY_FIELDS = "visibility_user_lcf_ids"
@@ -56,6 +56,41 @@ CAPABILITIES = Capabilities(
         "one of its verified domains.",
         "A role that can manage the organization is given in a second step, right after they are back.",
         "A seat is charged from now on.",
+    ),
+    leaving_notes=(
+        "Leads, finished work and past activities stay as they are: who owns a lead is a custom field.",
+        "The seat is paid until the billing cycle ends and nothing is given back.",
+        "They can be reactivated at any time, by an undo too.",
+    ),
+    leaving_to_dos=(
+        ToDo(
+            "Phone numbers of their own: only they can forward them or give them up, so ask for that while they are "
+            "still here. Numbers shared with others keep ringing there.",
+            "/settings/phone/",
+            "Phone settings",
+        ),
+        ToDo(
+            "API keys they made act in their name, and Close doesn't say what becomes of them. Give every integration "
+            "that uses one a key of somebody else's.",
+            "/settings/developer/api-keys/",
+            "API keys",
+        ),
+        # https://developer.close.com/api/resources/connected-accounts
+        ToDo(
+            "Mailboxes, calendars and video calls they connected: have them disconnected, and forward their mail.",
+            "/settings/connected-accounts/",
+            "Connected accounts",
+        ),
+        ToDo(
+            "Workflows and sequences that send as them: choose another sender.",
+            "/workflows/",
+            "Workflows",
+        ),
+        ToDo(
+            "The seat is paid until the billing cycle ends: give it to somebody else, or pay for one less then.",
+            "/settings/billing/",
+            "Billing",
+        ),
     ),
     manage_permission="Manage Organization",
     manage_permission_name=MANAGE,

@@ -1,0 +1,92 @@
+"""The page on which somebody leaves: what they hold, who takes it over, and a plan of all of it."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+from django.views.decorators.vary import vary_on_headers
+
+from memberships.forms import LeavingForm
+from memberships.forms.leaving import FIELDS
+from memberships.models import MirroredMember
+from memberships.providers.errors import ProviderError
+from memberships.services import audit, leaving, people, roster
+from memberships.services.connections import capabilities
+
+from .access import ManagerRequest, manager_required
+
+
+@require_http_methods(["GET", "POST"])
+@vary_on_headers("HX-Request")
+@manager_required
+def leave(request: ManagerRequest, member_id: str) -> HttpResponse:
+    """With `holdings` in the address, what they hold is read; `holdings=again` reads it although it is known."""
+    member = roster.member(request.organization, member_id)
+    its_capabilities = capabilities(request.organization)
+    if member is None or not (its_capabilities.work and its_capabilities.deactivate):
+        raise Http404
+    if request.htmx and request.method == "GET":
+        return render(request, "memberships/leave.html#holdings", _holdings(request, member))
+    why_not = leaving.why_not(request.connection, member)
+    roles = roster.roles(request.organization)
+    form = LeavingForm(
+        request.POST if request.method == "POST" else None,
+        leaver=member,
+        roles=roles,
+        find=partial(people.find, request.organization, active=True),
+    )
+    if request.method == "POST":
+        if why_not:
+            form.add_error(None, why_not)
+        elif form.is_valid() and (review := _review(request, form)):
+            return review
+    context = {
+        "form": form,
+        "why_not": why_not,
+        "notes": its_capabilities.leaving_notes,
+        "to_dos": leaving.to_dos(request.organization),
+        **_holdings(request, member),
+    }
+    return render(request, "memberships/leave.html", context, status=422 if form.errors else 200)
+
+
+def _review(request: ManagerRequest, form: LeavingForm) -> HttpResponse | None:
+    """Make the plan and go to its review; what stands in its way stands on the form."""
+    good = form.cleaned_data
+    try:
+        plan = leaving.propose(
+            request.connection,
+            form.leaver.remote_id,
+            form.takers(),
+            role_id=good["role"],
+            leave_groups=good["leave_groups"],
+            reason=good["reason"],
+            channel=audit.CHANNEL_SCREEN,
+        )
+    except leaving.Undecided as undecided:
+        for kind, problem in undecided.problems.items():
+            form.add_error(FIELDS[kind], problem)
+    except leaving.NotPossible as problem:
+        form.add_error(None, str(problem))
+    except ProviderError as error:
+        form.add_error(None, f"{error} Nothing was sent; try again.")
+    else:
+        return redirect("plan", plan.pk)
+    return None
+
+
+def _holdings(request: ManagerRequest, member: MirroredMember) -> dict[str, object]:
+    """What is known of it; read when the address says so."""
+    asked = request.GET.get("holdings")
+    if asked == "again":
+        leaving.forget_holdings(request.connection, member.remote_id)
+    context: dict[str, object] = {"member": member}
+    try:
+        read = leaving.known_holdings if asked is None else leaving.holdings
+        context["holdings"] = read(request.connection, member)
+    except ProviderError as error:
+        context["problem"] = str(error)
+    return context
