@@ -2,8 +2,22 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 
 from .people import Member
+
+_KINDS = {"sms": "SMS", "whatsapp_message": "WhatsApp message"}
+
+
+class Sight(Enum):
+    """May somebody open a view they have pinned?"""
+
+    OPEN = auto()
+    UNSHARED = auto()
+    UNCLEAR = auto()
+    """It is shared with groups of which nobody has read yet who is in them."""
+    GONE = auto()
+    """It isn't there any more, or can't be seen by whoever asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +32,11 @@ class View:
     user_ids: frozenset[str] = frozenset()
     group_ids: frozenset[str] = frozenset()
     member_ids: frozenset[str] = frozenset()
+
+    @property
+    def kind(self) -> str:
+        """What it lists, for people to read."""
+        return _KINDS.get(self.type) or self.type.replace("_", " ").capitalize()
 
     def is_seen_by(self, member: Member, group_ids: Collection[str]) -> bool:
         """May this member open it? `group_ids` are the groups they are in."""
@@ -46,3 +65,11 @@ def difference(before: Sequence[str], after: Sequence[str]) -> Difference:
         tuple(pk for pk in before if pk not in after),
         stay_before != stay_after,
     )
+
+
+def moved(ids: Sequence[str], pk: str, by: int) -> tuple[str, ...]:
+    """The same ids with one of them some places further down, or up; never beyond the ends."""
+    order = [other for other in ids if other != pk]
+    if pk in ids:
+        order.insert(max(0, list(ids).index(pk) + by), pk)
+    return tuple(order)

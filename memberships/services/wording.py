@@ -128,8 +128,7 @@ class Words:
     def _moved(self, row: Row, subject: Subject) -> str:
         expected = {e.field: e.before for e in row.edits} or row.kept
         moved = [
-            f"{self.label(field)} was {self.value(field, before)} at the review and is now "
-            f"{self.value(field, subject.value(field))}."
+            self._was_and_is(field, before, subject.value(field))
             for field, before in expected.items()
             if field != MEMBERS and subject.value(field) != before
         ]
@@ -147,6 +146,11 @@ class Words:
         ]
         return " ".join(["Otherwise than asked:", *found]) if found else ""
 
+    def _was_and_is(self, field: str, before: Value, now: Value) -> str:
+        was, is_now = ("were", "are now") if isinstance(now, tuple) else ("was", "is now")
+        then, since = self.value(field, before), self.value(field, now)
+        return f"{self.label(field)} {was} {then} at the review and {is_now} {since}."
+
     def differences(self, row: Row, member: Subject | None) -> str:
         """What somebody who is back had otherwise before they left."""
         if not isinstance(member, Member) or row.action is not Action.REACTIVATE:
@@ -160,6 +164,8 @@ class Words:
 
     def goal(self, kind: str, wanted: Mapping[str, Value], number: int, title: str = "") -> str:
         """What a plan does, as one sentence with its count."""
+        if title and PINS in wanted:
+            return f"{title.removesuffix('.')} to {members(number)}."
         if title:
             return title
         if kind == "invite":

@@ -123,6 +123,7 @@ def member(request: ManagerRequest, member_id: str) -> HttpResponse:
         "role_name": Words(its_capabilities, roles).value(ROLE, row.role_id),
         "history": entries.get_page(request.GET.get("page")),
         "fresh": roster.freshness(request.organization),
+        "pinned_views": its_capabilities.pinned_views,
     }
     return render(request, "memberships/member.html", context, status=_status(form))
 

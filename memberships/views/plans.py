@@ -223,7 +223,7 @@ def _button(its_plan: Plan, will: int) -> str:
 
 
 def _notes(request: ManagerRequest, its_plan: Plan) -> tuple[str, ...]:
-    """What the provider does and doesn't do when people leave or come back."""
+    """What the provider does and doesn't do when people leave or come back, and what goes for many of the rows."""
     its_capabilities = capabilities(request.organization)
     will = plans.rows(its_plan, Verdict.WILL)
     leaving = will.filter(action=Action.DEACTIVATE).exists()
@@ -231,6 +231,7 @@ def _notes(request: ManagerRequest, its_plan: Plan) -> tuple[str, ...]:
     return (
         *(its_capabilities.deactivation_notes if leaving else ()),
         *(its_capabilities.reactivation_notes if returning else ()),
+        *(f"{caution} ({wording.members(number)})" for caution, number in plans.cautions(its_plan).items()),
     )
 
 
