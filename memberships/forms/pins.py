@@ -50,7 +50,7 @@ class PinsForm(forms.Form):
         self.fields["view"].choices = [("", "Choose a view"), *kinds.items()]  # type: ignore[attr-defined]
 
     def step(self, pressed: str) -> str:
-        """Do what a button says; what that did, in words. What can't be done stands on the form."""
+        """Do what a button says; what that did, in words. What can't be done stands on the form, too."""
         action, _, pk = pressed.partition(":")
         before = self.draft
         self.full_clean()
@@ -68,7 +68,8 @@ class PinsForm(forms.Form):
                 elif not self.has_error("view"):
                     self.add_error("view", "Choose a view first.")
         self._offer()
-        return self._said(action, pk) if self.draft != before else ""
+        wrong = [*self.non_field_errors(), *self.errors.get("view", ())]
+        return " ".join(map(str, wrong)) or (self._said(action, pk) if self.draft != before else "")
 
     def _remove(self, pk: str) -> None:
         if pk not in self.draft:

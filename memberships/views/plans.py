@@ -231,7 +231,10 @@ def _notes(request: ManagerRequest, its_plan: Plan) -> tuple[str, ...]:
     return (
         *(its_capabilities.deactivation_notes if leaving else ()),
         *(its_capabilities.reactivation_notes if returning else ()),
-        *(f"{caution} ({wording.members(number)})" for caution, number in plans.cautions(its_plan).items()),
+        *(
+            f"{wording.members(number)}: {caution[0].lower()}{caution[1:]}"
+            for caution, number in plans.cautions(its_plan).items()
+        ),
     )
 
 
