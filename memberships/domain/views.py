@@ -50,7 +50,7 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What one order of ids has that the other hasn't, and whether those in both changed places."""
+    """What one order of ids has that the other hasn't; `reordered`: not just what stays, followed by what comes."""
 
     added: tuple[str, ...]
     lost: tuple[str, ...]
@@ -58,13 +58,9 @@ class Difference:
 
 
 def difference(before: Sequence[str], after: Sequence[str]) -> Difference:
-    stay_before = [pk for pk in before if pk in after]
-    stay_after = [pk for pk in after if pk in before]
-    return Difference(
-        tuple(pk for pk in after if pk not in before),
-        tuple(pk for pk in before if pk not in after),
-        stay_before != stay_after,
-    )
+    added = tuple(pk for pk in after if pk not in before)
+    stay = tuple(pk for pk in before if pk in after)
+    return Difference(added, tuple(pk for pk in before if pk not in after), tuple(after) != stay + added)
 
 
 def moved(ids: Sequence[str], pk: str, by: int) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ def invitations(number: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """An edit as people read it. Of a list also what comes, what goes, and whether the rest changes places."""
+    """An edit as people read it. Of a list also what comes, what goes, and whether the order is more than that."""
 
     field: str
     label: str
