@@ -122,7 +122,7 @@ def expired_token(rig: Rig) -> Job:
 def pinned_views(rig: Rig) -> Job:
     """One of them is refused, and of one the answer is lost."""
     people = rig.people(4)
-    rig.close.faults.fail_next(400, method="PUT", path=f"/membership/{people[1]}/")
+    rig.close.faults.fail_next(400, method="PUT", path=f"/membership/{people[1]}/", times=None)
     rig.close.faults.drop("after", method="PUT", path=f"/membership/{people[2]}/")
     views = list(rig.world.organizations[rig.organization_id].smart_views)
     return rig.change(people, {"pinned_views": (views[5], views[0], views[3])})

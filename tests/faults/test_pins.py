@@ -6,9 +6,10 @@ import itertools
 from collections.abc import Callable
 
 import pytest
+from django.core.cache import cache
 
 from memberships.models import Cause, Job
-from memberships.services import pins, proposals
+from memberships.services import proposals
 from tests.faults.mishaps import HANG_S, MISHAPS, Effect
 from tests.faults.rig import Rig, when
 
@@ -221,7 +222,7 @@ def test_undo_leaves_alone_what_was_changed_since_and_warns_of_what_is_gone(rig,
     job = rig.finish(rig.change(people, {"pinned_views": wanted}))
     rig.world.set_settings(people[0], pinned_views=[views[4]])
     rig.world.delete_smart_view(rig.organization_id, views[2])
-    pins.details.cache.clear()
+    cache.clear()
     plan = proposals.undo(job, rig.connection, reason="", channel="test")
     moved, gone = plan.rows.order_by("position")
     assert (moved.verdict, moved.reason) == ("blocked", "Changed since by someone else: left as it is.")
