@@ -3,13 +3,12 @@
 import pytest
 import responses
 
-from memberships.domain.items import Item, Kind
 from memberships.domain.people import PINS
 from memberships.domain.views import View
 from memberships.providers import Pinning
 from memberships.providers.close import CloseProvider
 from memberships.providers.errors import Refused, Unavailable
-from sandbox.rehearsal import ADMIN, ORDINARY, SECOND_ADMIN
+from sandbox.rehearsal import ORDINARY
 
 from .conftest import Token
 
@@ -33,32 +32,6 @@ def ids(world, northwind) -> list[str]:
     return list(world.organizations[northwind].smart_views)
 
 
-def test_each_members_views_are_read_in_their_order(provider, world, northwind, ids, close):
-    people = [m["id"] for m in world.members(northwind)][:5]
-    for number, pk in enumerate(people):
-        world.set_settings(pk, pinned_views=ids[number::-1])
-    assert provider.pinned_views(people) == {pk: tuple(ids[n::-1]) for n, pk in enumerate(people)}
-    assert len(close.calls) == 5
-
-
-def test_nobody_costs_nothing(provider, close):
-    assert provider.pinned_views([]) == {}
-    assert len(close.calls) == 0
-
-
-def test_the_answer_to_a_write_is_the_whole_list(provider, world, sam, ids, close):
-    wanted = (ids[3], ids[0])
-    shown = provider.apply(Pinning(sam, wanted))
-    assert shown == Item(Kind.MEMBER, sam, "", {PINS: wanted})
-    assert tuple(world.membership(sam)["pinned_views"]) == wanted
-    (call,) = close.calls
-    assert (call.method, call.path, call.body) == (
-        "PUT",
-        f"/api/v1/membership/{sam}/pinned_views/",
-        {"saved_view_ids": list(wanted)},
-    )
-
-
 def test_a_list_can_be_emptied(provider, world, sam):
     assert provider.apply(Pinning(sam, ())).values == {PINS: ()}
     assert world.membership(sam)["pinned_views"] == []
@@ -75,18 +48,6 @@ def test_an_unknown_view_is_refused_and_nothing_is_changed(provider, world, sam,
 def test_where_unknown_views_are_taken_the_answer_shows_them(provider, world, sam, ids):
     world.switches.unknown_pinned_views_refused = False
     assert provider.apply(Pinning(sam, ("save_unknown",))).values == {PINS: ("save_unknown",)}
-
-
-def test_views_of_every_kind_are_read_with_whom_they_are_shared(provider, world, northwind):
-    views = {view.name: view for view in provider.views()}
-    assert {view.type for view in views.values()} == {"lead", "opportunity", "call", "contact", "meeting"}
-    assert views["Untouched leads"].shared_with_all
-    sales = views["Shared with sales"]
-    assert (sales.shared_with_all, len(sales.group_ids)) == (False, 1)
-    assert sales.owner_id == world.user_id(ADMIN)
-    assert views["Renewal risk"].user_ids == {
-        world.user_id(email) for email in (ADMIN, SECOND_ADMIN, ORDINARY)
-    }
 
 
 def test_many_views_are_read_page_by_page(provider, world, northwind, close):
