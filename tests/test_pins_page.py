@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from django.test import Client
 
 from memberships.models import AuditEntry, Job, MirroredGroup, MirroredMember, Plan
+from memberships.providers.close import CAPABILITIES
 from memberships.services import groups, roster
 from memberships.services.connections import provider_for
 from memberships.views.pins import MOST_COPIES
@@ -635,3 +637,13 @@ def test_somebody_selected_who_has_gone_meanwhile_is_told(admin, sam, some, worl
     review = page.press("Review", {"Copy from": ORDINARY})
     assert [row[1] for row in review.rows("Blocked")] == ["Inactive: reactivate them first."]
     assert len(review.rows("Will change")) == 2
+
+
+def test_a_provider_without_pinned_views_has_none_of_this(admin, sam, some, monkeypatch):
+    without = replace(CAPABILITIES, pinned_views=False)
+    for module in ("pins", "changes", "members"):
+        monkeypatch.setattr(f"memberships.views.{module}.capabilities", lambda organization: without)
+    assert "Pinned views" not in Page.visit(admin, f"/members/{sam}/").text
+    assert "Copy pinned views" not in Page.visit(admin, "/members/").buttons()
+    assert editor(admin, sam).status == 404
+    assert copying(admin, some).status == 404
