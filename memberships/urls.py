@@ -1,7 +1,19 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from .views import attached, audit, changes, connections, history, leaving, members, people, plans, roles
+from .views import (
+    attached,
+    audit,
+    changes,
+    connections,
+    history,
+    leaving,
+    members,
+    people,
+    pins,
+    plans,
+    roles,
+)
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="members"), name="home"),
@@ -17,6 +29,8 @@ urlpatterns = [
     path("members/export/", members.export, name="export-members"),
     path("members/as-of/", history.as_of, name="as-of"),
     path("members/as-of/export/", history.export, name="export-as-of"),
+    path("members/copy-pins/", pins.copy, name="copy-pins"),
+    path("members/<str:member_id>/pins/", pins.pins, name="pins"),
     path("members/<str:member_id>/leave/", leaving.leave, name="leave"),
     path("members/<str:member_id>/", changes.member, name="member"),
     path("plans/<uuid:plan_id>/", plans.plan, name="plan"),

@@ -254,7 +254,7 @@ def smart_view(record: SmartView) -> Body:
         "shared_with": [],
         "sharing_settings": {
             "whole_org": record.is_shared,
-            "user_ids": [],
+            "user_ids": list(record.user_ids),
             "group_ids": list(record.group_ids),
             "created_at": newer_date(record.created_at),
             "created_by_id": record.user_id,

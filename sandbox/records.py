@@ -173,6 +173,7 @@ class SmartView:
     is_shared: bool
     created_at: datetime
     group_ids: list[str] = field(default_factory=list)
+    user_ids: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True, eq=False)

@@ -97,6 +97,8 @@ def build(world: World, people: int, seed: int) -> World:
     # Last of all, so that whoever was drawn before stays as they were.
     _fill_desk(world, northwind, rng)
 
+    _pin(world, northwind)
+
     visitors = (ADMIN, SECOND_ADMIN, ORDINARY, TWO_PLACES, PEOPLE_OPS)
     world.visitors = [user.id for email in visitors if (user := world.user_by_email(email))]
     return world
@@ -126,6 +128,25 @@ def _fill_desk(world: World, northwind: str, rng: random.Random) -> None:
         if leaver.id not in group.user_ids:
             group.user_ids.append(leaver.id)
     membership.pinned_views = views[:4]
+
+
+def _pin(world: World, northwind: str) -> None:
+    """Views that not everyone may open, and one that is gone, pinned by people one finds by their names."""
+    organization = world.organizations[northwind]
+    named = {view.name: view.id for view in organization.smart_views.values()}
+    placed = [user.id for email in (SECOND_ADMIN, ORDINARY) if (user := world.user_by_email(email))]
+    few = world.add_smart_view(
+        northwind, "Renewal risk", type="opportunity", shared=False, users=(world.user_id(ADMIN), *placed)
+    )
+    gone = world.add_smart_view(northwind, "Trade fair 2023")
+    pins = {
+        SECOND_ADMIN: [few, named["Missed calls"], named["Shared with sales"], named["Untouched leads"]],
+        ORDINARY: [named["Untouched leads"], gone, named["Missed calls"]],
+    }
+    for email, view_ids in pins.items():
+        if user := world.user_by_email(email):
+            organization.by_user[user.id].pinned_views = view_ids
+    world.delete_smart_view(northwind, gone)
 
 
 def _principals(roles: dict[str, str]) -> list[tuple[Person, str]]:
@@ -192,7 +213,9 @@ def _furnish(world: World, organization: Organization, rng: random.Random) -> No
         groups.append(world.add_group(organization.id, name, user_ids))
     views = [world.add_smart_view(organization.id, name, type=kind) for name, kind in VIEWS]
     views.append(world.add_smart_view(organization.id, "My own list", owner=admin.user.id, shared=False))
-    world.add_smart_view(organization.id, "Shared with sales", owner=admin.user.id, groups=(groups[0],))
+    world.add_smart_view(
+        organization.id, "Shared with sales", owner=admin.user.id, shared=False, groups=(groups[0],)
+    )
 
     for number, membership in enumerate(rng.sample(active, min(len(active), 40))):
         phone = f"+44207946{number:04}"

@@ -180,7 +180,8 @@ def list_smart_views(call: Call) -> Response:
     views = [
         view
         for view in call.caller.organization.smart_views.values()
-        if view.type in types and (view.is_shared or view.user_id == me or my_groups & set(view.group_ids))
+        if view.type in types
+        and (view.is_shared or me in (view.user_id, *view.user_ids) or my_groups & set(view.group_ids))
     ]
     return _page(call, views, bodies.smart_view)
 

@@ -173,15 +173,19 @@ class World:
         owner: str | None = None,
         shared: bool = True,
         groups: tuple[str, ...] = (),
+        users: tuple[str, ...] = (),
     ) -> str:
-        """`owner` is a user id; `groups` are the group ids it is shared with."""
+        """`owner` is a user id; `groups` and `users` are the ids it is shared with, `shared` is with everyone."""
         with self.lock:
-            made = datetime(2024, 5, 2, 10, tzinfo=UTC)
-            view = SmartView(
-                self.ids.make("save"), organization_id, name, type, owner, shared, made, list(groups)
-            )
+            made, pk = datetime(2024, 5, 2, 10, tzinfo=UTC), self.ids.make("save")
+            view = SmartView(pk, organization_id, name, type, owner, shared, made, list(groups), list(users))
             self.organizations[organization_id].smart_views[view.id] = view
             return view.id
+
+    def delete_smart_view(self, organization_id: str, view_id: str) -> None:
+        """Whoever has it pinned keeps its id."""
+        with self.lock:
+            del self.organizations[organization_id].smart_views[view_id]
 
     def add_task(
         self,

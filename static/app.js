@@ -121,8 +121,9 @@ document.addEventListener("htmx:after:swap", (event) => {
   if (target === "tableline") announceSelection();
   else if (target !== "progress" || status.textContent.trim() !== fresh?.dataset.announce) announce(fresh?.dataset.announce);
   if (focused && document.activeElement === document.body) {
-    // The last page has no Next: its own number is beside where that was.
-    const place = document.getElementById(focused) ?? fresh?.querySelector(".pages [aria-current]");
+    // The last page has no Next: its own number is beside where that was. Where something was removed, the answer says
+    // what comes next.
+    const place = document.getElementById(focused) ?? fresh?.querySelector("[data-next], .pages [aria-current]");
     place?.focus({ preventScroll: true });
   }
   if (pointed && target === "list") fresh.scrollIntoView();

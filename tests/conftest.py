@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.tasks import default_task_backend
 from django.test import Client
 from django.utils import timezone
@@ -22,6 +23,12 @@ from sandbox.commercelayer.world import CommerceWorld
 from sandbox.rehearsal import ADMIN, HARBOR, NORTHWIND, ORDINARY, SECOND_ADMIN
 from sandbox.server import Server, running
 from sandbox.world import World
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept() -> None:
+    """What was read for one test is not known to the next, whose people may have the same ids."""
+    cache.clear()
 
 
 @pytest.fixture

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.cache import cache
+from django.db.models import Q
+from django.utils import timezone
 
 from memberships.domain.views import View
-from memberships.models import Connection
+from memberships.models import Connection, PlanRow
 
 from .connections import provider_for
 
 _KEPT_S = 300
+# Rows are looked for by when they were sent, which may be long before they are settled.
+_LONGEST_JOB = timedelta(days=1)
 
 
 def numbers(connection: Connection, user_id: str) -> list[tuple[str, str]]:
@@ -26,19 +31,26 @@ def known_numbers(connection: Connection, user_id: str) -> list[tuple[str, str]]
 
 
 def pins(connection: Connection, member_id: str) -> tuple[str, ...]:
-    """The ids of a member's pinned views, in their order. Raises ProviderError."""
-    key = _pins_key(connection, member_id)
-    return _kept(key, lambda: provider_for(connection).pinned_views([member_id])[member_id])
+    """The ids of a member's pinned views, in their order. Raises ProviderError.
 
-
-def known_pins(connection: Connection, member_id: str) -> tuple[str, ...] | None:
-    found: tuple[str, ...] | None = cache.get(_pins_key(connection, member_id))
+    What was kept counts until something is sent about the member. That is seen in our rows, because the worker that
+    sends has a cache of its own.
+    """
+    key = f"pins:{connection.organization_id}:{member_id}"
+    known: tuple[datetime, tuple[str, ...]] | None = cache.get(key)
+    if known and not _sent_since(connection, member_id, known[0]):
+        return known[1]
+    began = timezone.now()
+    found = provider_for(connection).pinned_views([member_id])[member_id]
+    cache.set(key, (began, found), _KEPT_S)
     return found
 
 
-def forget_pins(organization_id: int, member_id: str) -> None:
-    """They are about to be changed."""
-    cache.delete(f"pins:{organization_id}:{member_id}")
+def _sent_since(connection: Connection, member_id: str, since: datetime) -> bool:
+    """Was anything sent about this member that may have been made after this moment?"""
+    unsettled = Q(settled_at=None) | Q(settled_at__gt=since)
+    rows = PlanRow.objects.filter(unsettled, member_id=member_id, sent_at__gt=since - _LONGEST_JOB)
+    return rows.filter(plan__organization=connection.organization_id).exists()
 
 
 def views(connection: Connection) -> list[View]:
@@ -63,10 +75,6 @@ def profiles(connection: Connection) -> list[tuple[str, str]]:
 
 def _numbers_key(connection: Connection, user_id: str) -> str:
     return f"numbers:{connection.organization_id}:{user_id}"
-
-
-def _pins_key(connection: Connection, member_id: str) -> str:
-    return f"pins:{connection.organization_id}:{member_id}"
 
 
 def _kept[T](key: str, read: Callable[[], T]) -> T:

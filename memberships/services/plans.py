@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from memberships.domain.items import WORK, Kind
 from memberships.domain.people import ROLE
-from memberships.domain.plan import Verdict
+from memberships.domain.plan import Action, Verdict
 from memberships.models import Connection, Job, Organization, Plan, PlanRow
 
 from . import audit, jobs
@@ -55,6 +55,16 @@ def people(plan: Plan) -> int:
         return 0
     known = will.exclude(member_id="").values("member_id").distinct().count()
     return known + will.filter(member_id="").values("email").distinct().count()
+
+
+_MOST_CAUTIONS = 5
+
+
+def cautions(plan: Plan) -> dict[str, int]:
+    """What is said of several people who will change, and of how many, the largest number first."""
+    will = rows(plan, Verdict.WILL).filter(action=Action.CHANGE).exclude(reason="").order_by()
+    found = will.values_list("reason").annotate(number=Count("pk")).filter(number__gt=1)
+    return dict(found.order_by("-number", "reason")[:_MOST_CAUTIONS])
 
 
 def previous_roles(plan: Plan) -> dict[str, int]:

@@ -19,7 +19,7 @@ from memberships.domain.plan import Action, Edit, Row, Verdict, fingerprint
 from memberships.models import Cause, Connection, Job, Outcome, Plan, PlanRow
 from memberships.providers import FieldKind
 
-from . import details, groups, reads, roster
+from . import details, groups, pins, reads, roster
 from .connections import NotAllowed, capabilities, provider_for
 from .wording import counted
 from .work import Takers, open_work, to_hand_over
@@ -60,29 +60,35 @@ def change(
 ) -> Plan:
     """Plan the same new values for these members, from what is true now."""
     live = read(connection)
-    rows = proposals.changes(_found(live, member_ids), wanted)
-    if any(_is_detail(name) for name in wanted):
-        members = detailed(connection, live, rows)
-        rows = proposals.changes([members[row.member_id] for row in rows], wanted)
-    rows = [_warned(connection, live, row) for row in rows]
-    rows += [
-        Row(Action.CHANGE, Verdict.BLOCKED, member_id=pk, name=pk, reason="Is no longer in the organization.")
-        for pk in dict.fromkeys(member_ids)
-        if pk not in live.roster.members
-    ]
+    rows = _changes(connection, live, member_ids, wanted)
     return store(connection, Plan.Kind.CHANGE, rows, live, wanted, **note)
 
 
-def _warned(connection: Connection, live: Live, row: Row) -> Row:
-    """Say of somebody who loses the power to manage what else that may take from them."""
-    note, member = capabilities(connection.organization).demotion_note, live.roster.members[row.member_id]
-    role = live.roles.get(str(row.wanted.get(ROLE)))
-    demoted = member.can_manage and role is not None and not role.can_manage
-    kept = [f.name for f in capabilities(connection.organization).fields if f.kind is FieldKind.PROFILE]
-    covered = any(row.wanted.get(name) or member.value(name) for name in kept)
-    if not note or not demoted or covered or row.verdict is not Verdict.WILL:
-        return row
-    return replace(row, reason=note)
+def copied_pins(
+    connection: Connection, source_id: str, member_ids: Sequence[str], **note: Unpack[Note]
+) -> Plan:
+    """Plan the views one member has pinned, in their order, for these others; the one copied from is left alone.
+
+    What is gone, or can't be seen by whoever asks, is not copied but told. Raises Gone without the member, and
+    NothingLeft when there is nothing to copy.
+    """
+    live = read(connection)
+    source = live.roster.members.get(source_id)
+    if source is None:
+        raise Gone
+    name = source.name or source.email or source.id
+    pinned = provider_for(connection).pinned_views([source_id])[source_id]
+    known = {view.id for view in details.views(connection)}
+    wanted: dict[str, Value] = {PINS: tuple(pk for pk in pinned if pk in known)}
+    if not pinned:
+        raise NothingLeft(f"{name} has no pinned views that could be copied.")
+    if not wanted[PINS]:
+        raise NothingLeft(f"The views {name} has pinned aren't there any more, or you can't see them.")
+    rows = _changes(connection, live, [pk for pk in member_ids if pk != source_id], wanted)
+    missing = f"Not copied: {name} has this view pinned, but it isn't there any more, or you can't see it."
+    rows += [Row(Action.CHANGE, Verdict.BLOCKED, name=pk, reason=missing) for pk in pinned if pk not in known]
+    title = f"Copy the pinned views of {name}."
+    return store(connection, Plan.Kind.CHANGE, rows, live, wanted, **_titled(note, title))
 
 
 def deactivation(connection: Connection, member_ids: Sequence[str], **note: Unpack[Note]) -> Plan:
@@ -238,7 +244,7 @@ def undo(job: Job, connection: Connection, **note: Unpack[Note]) -> Plan:
         raise NothingLeft("Nothing was done that could be undone." if job.finished else _STILL_RUNNING)
     live = _with_known_groups(connection, _about(connection, deeds, done=True))
     rows = proposals.undo(deeds, live.roster, live.roles, live.items)
-    if job.plan.title:
+    if job.plan.title and job.plan.kind != Plan.Kind.CHANGE:
         undoing = "Undo of" if job.plan.kind == Plan.Kind.LEAVE else "Undo:"
         note = _titled(note, f"{undoing} {job.plan.title[0].lower()}{job.plan.title[1:]}")
     return store(connection, Plan.Kind.UNDO, rows, live, origin=job, **note)
@@ -310,6 +316,33 @@ def _with_known_groups(connection: Connection, live: Live) -> Live:
     return replace(live, roster=replace(live.roster, members=members))
 
 
+def _changes(
+    connection: Connection, live: Live, member_ids: Sequence[str], wanted: Mapping[str, Value]
+) -> list[Row]:
+    """A row for each of these members; what the roster doesn't tell is read of those it is to be changed of."""
+    rows = proposals.changes(_found(live, member_ids), wanted)
+    if any(_is_detail(name) for name in wanted):
+        members = detailed(connection, live, [row for row in rows if row.verdict is not Verdict.BLOCKED])
+        rows = proposals.changes([members[row.member_id] for row in rows], wanted)
+    return [_warned(connection, live, row) for row in rows] + [
+        Row(Action.CHANGE, Verdict.BLOCKED, member_id=pk, name=pk, reason="Is no longer in the organization.")
+        for pk in dict.fromkeys(member_ids)
+        if pk not in live.roster.members
+    ]
+
+
+def _warned(connection: Connection, live: Live, row: Row) -> Row:
+    """Say of somebody who loses the power to manage what else that may take from them."""
+    note, member = capabilities(connection.organization).demotion_note, live.roster.members[row.member_id]
+    role = live.roles.get(str(row.wanted.get(ROLE)))
+    demoted = member.can_manage and role is not None and not role.can_manage
+    kept = [f.name for f in capabilities(connection.organization).fields if f.kind is FieldKind.PROFILE]
+    covered = any(row.wanted.get(name) or member.value(name) for name in kept)
+    if not note or not demoted or covered or row.verdict is not Verdict.WILL:
+        return row
+    return replace(row, reason=note)
+
+
 def _found(live: roster.Live, member_ids: Sequence[str]) -> list[Member]:
     return [live.roster.members[pk] for pk in dict.fromkeys(member_ids) if pk in live.roster.members]
 
@@ -349,9 +382,10 @@ def store(
         its_capabilities.manage_permission_name,
         connection.actor.email,
     )
-    rows = guards.review(rows, now)
+    rows = pins.cautioned(connection, guards.review(rows, now), live.roster.members)
     brake = guards.brake(rows, now)
-    names = names_in(connection, live, rows)
+    # What an earlier plan knew by name may be gone by now.
+    names = {**(origin.plan.names if origin else {}), **names_in(connection, live, rows)}
     created_at = timezone.now()
     with transaction.atomic():
         plan = Plan.objects.create(

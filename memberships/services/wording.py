@@ -58,7 +58,7 @@ def invitations(number: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """An edit as people read it. Of a list also what comes, what goes, and whether the rest changes places."""
+    """An edit as people read it. Of a list also what comes, what goes, and whether the order is more than that."""
 
     field: str
     label: str
@@ -154,8 +154,7 @@ class Words:
     def _moved(self, row: Row, subject: Subject) -> str:
         expected = {e.field: e.before for e in row.edits} or row.kept
         moved = [
-            f"{self.label(field)} was {self.value(field, before)} at the review and is now "
-            f"{self.value(field, subject.value(field))}."
+            self._was_and_is(field, before, subject.value(field))
             for field, before in expected.items()
             if field != MEMBERS and subject.value(field) != before
         ]
@@ -172,6 +171,11 @@ class Words:
             if subject.value(e.field) != e.after
         ]
         return " ".join(["Otherwise than asked:", *found]) if found else ""
+
+    def _was_and_is(self, field: str, before: Value, now: Value) -> str:
+        was, is_now = ("were", "are now") if isinstance(now, tuple) else ("was", "is now")
+        then, since = self.value(field, before), self.value(field, now)
+        return f"{self.label(field)} {was} {then} at the review and {is_now} {since}."
 
     def differences(self, row: Row, member: Subject | None) -> str:
         """What somebody who is back had otherwise before they left."""
@@ -231,6 +235,8 @@ class Words:
 
     def goal(self, kind: str, wanted: Mapping[str, Value], number: int, title: str = "") -> str:
         """What a plan does, as one sentence with its count."""
+        if title and PINS in wanted:
+            return f"{title.removesuffix('.')} to {members(number)}."
         if title:
             return title
         if kind == "invite":

@@ -125,6 +125,7 @@ def member(request: ManagerRequest, member_id: str) -> HttpResponse:
         "history": entries.get_page(request.GET.get("page")),
         "fresh": roster.freshness(request.organization),
         "may_leave": its_member.active and its_capabilities.work and its_capabilities.deactivate,
+        "pinned_views": its_capabilities.pinned_views,
     }
     return render(request, "memberships/member.html", context, status=_status(form))
 

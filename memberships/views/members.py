@@ -76,7 +76,7 @@ def select(request: ManagerRequest) -> HttpResponse:
     if request.htmx:
         return render(request, "memberships/members.html#ticked", _list(request, request.GET))
     action = request.POST.get("action", "")
-    if action in ("deactivate", "reactivate"):
+    if action in ("deactivate", "reactivate", "copy-pins"):
         return redirect(action)
     if action in [field.name for field in capabilities(request.organization).fields]:
         return redirect("choose-value", action)
@@ -142,6 +142,7 @@ def _list(request: ManagerRequest, params: QueryDict) -> dict[str, Any]:
         "outside": outside.unseen(request.connection),
         "grants": list(outside.grants(request.organization)),
         "more_fields": [f for f in capabilities(request.organization).fields if f.bulk][2:],
+        "pinned_views": capabilities(request.organization).pinned_views,
         "selected": len(chosen),
         "away": away,
         "all_selected": total > 0 and len(chosen) - away == total,

@@ -273,7 +273,7 @@ def _button(its_plan: Plan, will: int) -> str:
 
 
 def _notes(request: ManagerRequest, its_plan: Plan) -> tuple[str, ...]:
-    """What the provider does and doesn't do when people leave or come back."""
+    """What the provider does and doesn't do when people leave or come back, and what goes for many of the rows."""
     its_capabilities = capabilities(request.organization)
     will = plans.rows(its_plan, Verdict.WILL)
     if its_plan.kind == Plan.Kind.LEAVE:
@@ -283,6 +283,10 @@ def _notes(request: ManagerRequest, its_plan: Plan) -> tuple[str, ...]:
     return (
         *(its_capabilities.deactivation_notes if going else ()),
         *(its_capabilities.reactivation_notes if returning else ()),
+        *(
+            f"{wording.members(number)}: {caution[0].lower()}{caution[1:]}"
+            for caution, number in plans.cautions(its_plan).items()
+        ),
     )
 
 

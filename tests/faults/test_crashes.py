@@ -119,8 +119,18 @@ def expired_token(rig: Rig) -> Job:
     return job
 
 
+def pinned_views(rig: Rig) -> Job:
+    """One of them is refused, and of one the answer is lost."""
+    people = rig.people(4)
+    rig.close.faults.fail_next(400, method="PUT", path=f"/membership/{people[1]}/", times=None)
+    rig.close.faults.drop("after", method="PUT", path=f"/membership/{people[2]}/")
+    views = list(rig.world.organizations[rig.organization_id].smart_views)
+    return rig.change(people, {"pinned_views": (views[5], views[0], views[3])})
+
+
 SCENARIOS = [
-    narrowing, lost_answer, one_by_one, invitations, deactivations, back_in_two_steps, power, expired_token
+    narrowing, lost_answer, one_by_one, invitations, deactivations, back_in_two_steps, power, expired_token,
+    pinned_views,
 ]  # fmt: skip
 AT_A_TIME: dict[Callable[[Rig], Job], int] = {one_by_one: 1, expired_token: 1}
 

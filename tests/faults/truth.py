@@ -242,7 +242,7 @@ class Truth:
         by_id = {row["member_id"]: row for row in will if row["member_id"]}
         by_email = {row["email"]: row for row in will}
         for method, path, body in self.witness.asked:
-            one = path.removeprefix(MEMBERSHIP).rstrip("/")
+            one, _, part = path.removeprefix(MEMBERSHIP).rstrip("/").partition("/")
             if method == "POST":
                 row = by_email.get(body["email"])
                 if row is None or body["role_id"] not in (row["edits"][0][2], row["via"]):
@@ -252,6 +252,8 @@ class Truth:
             if not all(ids):
                 found.append(f"{method} {path} with {body} may be for everybody")
             values = {name: value for name, value in (body or {}).items() if name != "_params"}
+            if part == "pinned_views":
+                values = {part: values.get("saved_view_ids")}
             for pk in ids:
                 wanted = {_column(field): after for field, _, after in by_id.get(pk, {"edits": ()})["edits"]}
                 if pk not in by_id or values != wanted:
@@ -297,7 +299,8 @@ def _told(will: Iterable[dict[str, Any]], entries: Iterable[dict[str, Any]]) -> 
 def _account(
     source: dict[str, Any], outcome: str, field: str, before: object, after: object, prefix: str = ""
 ) -> tuple[object, ...]:
-    return source["member_id"], source[f"{prefix}email"], outcome, field, before, after, source["error"]
+    values = json.dumps([before, after])  # of pinned views these are lists
+    return source["member_id"], source[f"{prefix}email"], outcome, field, values, source["error"]
 
 
 def _loaded(value: str | None) -> Any:

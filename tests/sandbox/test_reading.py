@@ -198,6 +198,18 @@ def test_smart_views_are_of_leads_unless_types_are_named(company: Company, ada: 
     assert ada.get("saved_search/save_unknown/").status_code == 404
 
 
+def test_a_smart_view_may_be_shared_with_some_people_only(company: Company, ada: Client, bob: Client):
+    view_id = company.world.add_smart_view(
+        company.id, "Bob's too", shared=False, users=(company.user_id(company.bob),)
+    )
+    assert ada.get("saved_search/").json()["data"] == []
+    (seen,) = bob.get("saved_search/").json()["data"]
+    assert (seen["is_shared"], seen["sharing_settings"]["whole_org"]) == (False, False)
+    assert seen["sharing_settings"]["user_ids"] == [company.user_id(company.bob)]
+    company.world.delete_smart_view(company.id, view_id)
+    assert bob.get("saved_search/").json()["data"] == []
+
+
 # How any call is made
 
 

@@ -113,6 +113,18 @@ def test_there_are_groups_numbers_views_and_pinned_views(world: World, northwind
     assert organization.events.find({}).events
 
 
+def test_some_views_are_shared_with_few_and_a_pinned_one_is_gone(world: World):
+    organization = world.organizations[world.organization_id(NORTHWIND)]
+    views = organization.smart_views
+    few = {view.id for view in views.values() if not view.is_shared and (view.group_ids or view.user_ids)}
+
+    def pins(email: str) -> list[str]:
+        return organization.by_user[world.user_id(email)].pinned_views
+
+    assert len(few.intersection(pins(SECOND_ADMIN))) == 2
+    assert [pk in views for pk in pins(ORDINARY)] == [True, False, True]
+
+
 def test_ten_thousand_people_are_made_in_about_a_second_and_shown_at_once():
     began = time.perf_counter()
     world = World.rehearsal(people=10_000)
