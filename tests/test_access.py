@@ -61,6 +61,9 @@ EXPECTED: dict[str, tuple[Statuses, Statuses]] = {
     "as-of": (GUARDED, NO),
     # Without a moment: to the page that asks for one.
     "export-as-of": (POSTED, NO),
+    "leave": (THEIRS, (422, 403, 404, 302)),
+    "pins": (THEIRS, (200, 403, 404, 302)),
+    "copy-pins": ((200, 403, 302, 302), (422, 403, 302, 302)),
     "member": (THEIRS, (422, 403, 404, 302)),
     "plan": (THEIRS, NO),
     "apply": (NO, (422, 403, 404, 302)),

@@ -38,7 +38,7 @@ def pins(connection: Connection, member_id: str) -> tuple[str, ...]:
     """
     key = f"pins:{connection.organization_id}:{member_id}"
     known: tuple[datetime, tuple[str, ...]] | None = cache.get(key)
-    if known and not _sent_since(connection, member_id, known[0]):
+    if known and not sent_since(connection, member_id, known[0]):
         return known[1]
     began = timezone.now()
     found = provider_for(connection).pinned_views([member_id])[member_id]
@@ -46,8 +46,8 @@ def pins(connection: Connection, member_id: str) -> tuple[str, ...]:
     return found
 
 
-def _sent_since(connection: Connection, member_id: str, since: datetime) -> bool:
-    """Was anything sent about this member that may have been made after this moment?"""
+def sent_since(connection: Connection, member_id: str, since: datetime) -> bool:
+    """Was anything sent about this member, or their work, that may have been made after this moment?"""
     unsettled = Q(settled_at=None) | Q(settled_at__gt=since)
     rows = PlanRow.objects.filter(unsettled, member_id=member_id, sent_at__gt=since - _LONGEST_JOB)
     return rows.filter(plan__organization=connection.organization_id).exists()

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Unpack
 
 from django.conf import settings
 from django.core.cache import cache
-from django.db.models import Q
 from django.utils import timezone
 
 from memberships.domain import guards
@@ -19,9 +18,9 @@ from memberships.domain.guards import Situation
 from memberships.domain.items import Item, Kind
 from memberships.domain.people import Member, group_field
 from memberships.domain.plan import Action, Verdict
-from memberships.models import Connection, MirroredMember, Organization, Plan, PlanRow
+from memberships.models import Connection, MirroredMember, Organization, Plan
 
-from . import groups, proposals, reads
+from . import details, groups, proposals, reads
 from .connections import address, capabilities, provider_for
 from .proposals import Note
 from .wording import still_open
@@ -29,7 +28,6 @@ from .work import open_work, to_hand_over
 
 _KEPT_S = 300
 # Rows are looked for by when they were sent, which may be long before they are settled.
-_LONGEST_JOB = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,17 +81,7 @@ def holdings(connection: Connection, member: MirroredMember) -> Holdings:
 
 def known_holdings(connection: Connection, member: MirroredMember) -> Holdings | None:
     found: Holdings | None = cache.get(_key(connection, member.remote_id))
-    return None if found and _sent_since(connection, member.remote_id, found.read_at) else found
-
-
-def _sent_since(connection: Connection, member_id: str, since: datetime) -> bool:
-    """Was anything sent about this person, or their work, that may have been made after this moment?
-
-    Seen in our rows, because the worker that sends may have a cache of its own.
-    """
-    late = Q(settled_at=None) | Q(settled_at__gt=since)
-    rows = PlanRow.objects.filter(late, member_id=member_id, sent_at__gt=since - _LONGEST_JOB)
-    return rows.filter(plan__organization=connection.organization_id).exists()
+    return None if found and details.sent_since(connection, member.remote_id, found.read_at) else found
 
 
 def forget_holdings(connection: Connection, member_id: str) -> None:
