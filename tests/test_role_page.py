@@ -496,6 +496,20 @@ def test_a_role_edited_since_the_review_is_left_alone_and_both_are_told(
     assert not changes(close)
 
 
+def test_reviewed_again_an_edit_leaves_what_others_did(admin, world, northwind, role_id, work):
+    its_id = role_id(SUPPORT_LEAD)
+    review = at(admin, its_id, "edit/").press("Review", {"Export data": True})
+    others = [*world.organizations[northwind].roles[its_id].permissions, "bulk_edit"]
+    world.set_permissions(northwind, its_id, others)
+    again = done(admin, review, work).press("Review again")
+    assert "Added: export data" in again.text
+    assert "edit in bulk" not in again.text
+    done(admin, again, work)
+    after = world.role(northwind, its_id)
+    assert after
+    assert set(after["permissions"]) == {*others, "export"}
+
+
 def test_a_role_deleted_before_the_review_is_gone_without_a_plan(admin, world, northwind, role_id):
     page = at(admin, role_id(CONTRACTOR), "edit/")
     del world.organizations[northwind].roles[role_id(CONTRACTOR)]

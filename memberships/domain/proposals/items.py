@@ -109,7 +109,11 @@ def again(row: Row, items: Items, holders: Mapping[str, int]) -> Row:
             holders=holders.get(item.id, 0),
             members=members if isinstance(members, tuple) else (),
         )
-    found = replace(edit(item, row.wanted, items), member_id=row.member_id)
+    wanted = {
+        e.field: merged(item.value(e.field), e.before, e.after) if e.field == PERMISSIONS else e.after
+        for e in row.edits
+    }
+    found = replace(edit(item, wanted, items), member_id=row.member_id)
     if row.kind not in WORK or found.verdict is Verdict.ALREADY:
         return found
     if item.value(OPEN) is False:
