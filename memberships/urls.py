@@ -12,6 +12,7 @@ from .views import (
     people,
     pins,
     plans,
+    role,
     roles,
 )
 
@@ -43,6 +44,11 @@ urlpatterns = [
     path("roles/", roles.roles, name="roles"),
     path("roles/freshness/", roles.freshness, name="roles-freshness"),
     path("roles/refresh/", roles.refresh, name="refresh-roles"),
+    path("roles/new/", role.new, name="new-role"),
+    path("roles/<str:role_id>/", role.role, name="role"),
+    path("roles/<str:role_id>/edit/", role.edit, name="edit-role"),
+    path("roles/<str:role_id>/delete/", role.delete, name="delete-role"),
+    path("roles/<str:role_id>/move/", role.move_people, name="move-people"),
     path("audit/", audit.log, name="audit"),
     path("audit/acknowledge/", audit.acknowledge, name="acknowledge"),
     path("audit/export/", audit.export, name="export-audit"),

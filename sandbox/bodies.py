@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from sandbox.events import Event
-from sandbox.records import Group, Membership, Organization, PhoneNumber, Role, SmartView, User
+from sandbox.records import Group, LeadField, Membership, Organization, PhoneNumber, Role, SmartView, User
 from sandbox.switches import Switches
 from sandbox.work import Opportunity, Task
 
@@ -184,6 +184,22 @@ def role(record: Role) -> Body:
         "visibility_user_lcf_behavior": record.visibility_user_lcf_behavior,
         "date_created": newer_date(record.created_at) if record.created_at else YEAR_ONE,
         "date_updated": newer_date(record.updated_at) if record.updated_at else YEAR_ONE,
+    }
+
+
+def lead_field(record: LeadField) -> Body:
+    """Source: https://developer.close.com/api/resources/custom-fields/lead"""
+    made = newer_date(record.created_at)
+    return {
+        "id": record.id,
+        "name": record.name,
+        "type": record.type,
+        "accepts_multiple_values": record.several,
+        "organization_id": record.organization_id,
+        "description": None,
+        "editable_with_roles": [],
+        "date_created": made,
+        "date_updated": made,
     }
 
 

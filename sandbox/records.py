@@ -153,6 +153,18 @@ class Group:
 
 
 @dataclass(slots=True)
+class LeadField:
+    """A custom field of leads. `several`: it takes more than one value."""
+
+    id: str
+    organization_id: str
+    name: str
+    type: str
+    created_at: datetime
+    several: bool = False
+
+
+@dataclass(slots=True)
 class PhoneNumber:
     id: str
     organization_id: str
@@ -191,6 +203,7 @@ class Organization:
     memberships: dict[str, Membership] = field(default_factory=dict)
     by_user: dict[str, Membership] = field(default_factory=dict)
     groups: dict[str, Group] = field(default_factory=dict)
+    lead_fields: dict[str, LeadField] = field(default_factory=dict)
     phone_numbers: dict[str, PhoneNumber] = field(default_factory=dict)
     smart_views: dict[str, SmartView] = field(default_factory=dict)
     tasks: dict[str, Task] = field(default_factory=dict)

@@ -34,6 +34,21 @@ CUSTOM_ROLES = {
     PEOPLE_OPS_ROLE: [*USER_PERMISSIONS, "manage_group_numbers", MANAGE],
 }
 
+# Lead custom fields, by which roles without view_all_leads see leads if they hold users.
+LEAD_OWNER, ACCOUNT_TEAM, SUPPORT_CONTACT = "Lead Owner", "Account Team", "Support Contact"
+LEAD_FIELDS = (
+    (LEAD_OWNER, "user"),
+    ("Industry", "choices"),
+    (ACCOUNT_TEAM, "user"),
+    ("Renewal date", "date"),
+    (SUPPORT_CONTACT, "user"),
+    ("Seats <sold>", "number"),
+    ("Second opinion", "user"),
+)
+# Nobody has it.
+CONTRACTOR = "Contractor"
+CONTRACTOR_PERMISSIONS = ["calling", "delete_own_activities", "delete_own_tasks"]
+
 # Out of a hundred, for everyone who is not placed by hand.
 ROLE_SHARES = {"user": 62, "restricteduser": 12, "superuser": 7, SALES_MANAGER: 11, SUPPORT_LEAD: 8}
 INACTIVE_SHARE = 0.12
@@ -242,6 +257,18 @@ def _furnish(world: World, organization: Organization, rng: random.Random) -> No
             status = rng.choice(("active", "active", "won", "lost"))
             value = rng.randrange(1, 500) * 10_000
             world.add_opportunity(organization.id, user_id, note, status=status, value=value)
+
+    fields = {
+        name: world.add_lead_field(organization.id, name, type=type, several=name == ACCOUNT_TEAM)
+        for name, type in LEAD_FIELDS
+    }
+    world.add_role(
+        organization.id,
+        CONTRACTOR,
+        CONTRACTOR_PERMISSIONS,
+        visible_by=(fields[LEAD_OWNER], fields[ACCOUNT_TEAM]),
+        behavior="require_assignment",
+    )
 
     now = datetime.fromtimestamp(world.clock(), UTC)
     for days_ago in range(28, 0, -2):

@@ -5,7 +5,7 @@ Source: https://developer.close.com/api/resources/roles
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -55,18 +55,18 @@ def update(world: World, caller: Caller, role: Role, body: Mapping[str, Any]) ->
 
 
 def delete(world: World, caller: Caller, role: Role) -> None:
-    """Refused while active members hold it. Raises as `create`."""
+    """Refused while active members hold it; what that means for people who left is a switch. Raises as `create`."""
     caller.must_manage()
     if not role.editable:
         raise Invalid("System roles can not be deleted.")
     holders = [
         membership for membership in caller.organization.memberships.values() if membership.role is role
     ]
-    if any(membership.active for membership in holders):
+    departed = world.switches.departed_with_deleted_role
+    if any(membership.active or departed == "prevent_it" for membership in holders):
         raise Invalid("This role is still assigned to users. Move them to another role first.")
     del caller.organization.roles[role.id]
-    # What becomes of people who left with this role is not documented; they get the least.
-    for membership in holders:
+    for membership in holders if departed == "get_the_least" else ():
         membership.role = caller.organization.roles["restricteduser"]
         membership.user.changed()
 
@@ -75,6 +75,11 @@ def _must_edit(world: World, caller: Caller) -> None:
     caller.must_manage()
     if not world.switches.plan_has_custom_roles:
         raise NotInPlan("Custom roles are not available on your plan.")
+
+
+def _are_user_fields(organization: Organization, field_ids: Iterable[str] | None) -> bool:
+    users = {found.id for found in organization.lead_fields.values() if found.type == "user"}
+    return users.issuperset(field_ids or ())
 
 
 def _edit(world: World, organization: Organization, role: Role, body: Mapping[str, Any]) -> None:
@@ -90,7 +95,9 @@ def _edit(world: World, organization: Organization, role: Role, body: Mapping[st
         problems["name"] = fields.NOT_TEXT
     elif not name.strip():
         problems["name"] = fields.REQUIRED
-    elif any(other.name == name and other is not role for other in organization.roles.values()):
+    elif world.switches.same_role_name_refused and any(
+        other.name == name and other is not role for other in organization.roles.values()
+    ):
         problems["name"] = "A role with this name already exists."
     if not fields.is_texts(permissions):
         problems["permissions"] = fields.NOT_A_LIST
@@ -100,6 +107,8 @@ def _edit(world: World, organization: Organization, role: Role, body: Mapping[st
         problems["visibility_user_lcf_ids"] = fields.NOT_A_LIST
     elif field_ids and len(field_ids) > MOST_VISIBILITY_FIELDS:
         problems["visibility_user_lcf_ids"] = "List is too long."
+    elif world.switches.unknown_visibility_fields_refused and not _are_user_fields(organization, field_ids):
+        problems["visibility_user_lcf_ids"] = "Object does not exist."
     if behavior is not None and behavior not in BEHAVIORS:
         problems["visibility_user_lcf_behavior"] = f"Value must be one of {', '.join(BEHAVIORS)}."
     if not problems and "view_all_leads" in permissions and (field_ids or behavior):

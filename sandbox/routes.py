@@ -133,6 +133,10 @@ def delete_role(call: Call, role_id: str) -> Response:
     return Response.json({}) if call.world.switches.delete_answers_json else Response.empty(200)
 
 
+def list_lead_fields(call: Call) -> Response:
+    return _page(call, call.caller.organization.lead_fields.values(), bodies.lead_field)
+
+
 def list_groups(call: Call) -> Response:
     fields = _group_fields(call)
     named = ",".join(name for name in fields.split(",") if name != "members")
@@ -357,7 +361,7 @@ API = (
     Route("GET", "/webhook/{webhook_id}/", not_rehearsed),
     Route("PUT", "/webhook/{webhook_id}/", not_rehearsed),
     Route("DELETE", "/webhook/{webhook_id}/", not_rehearsed),
-    Route("GET", "/custom_field/lead/", not_rehearsed),
+    Route("GET", "/custom_field/lead/", list_lead_fields),
     Route("GET", "/task/", list_tasks),
     Route("PUT", "/task/", update_tasks),
     Route("GET", "/task/{task_id}/", get_task),

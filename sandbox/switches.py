@@ -66,6 +66,12 @@ class Switches:
     plan_has_custom_roles: bool = True
     # 2.2 permission names nobody has published: refused or kept.
     unknown_permissions_refused: bool = True
+    # 2.2 visibility fields that are no lead fields of type user.
+    unknown_visibility_fields_refused: bool = True
+    # 2.2 two roles of one name.
+    same_role_name_refused: bool = True
+    # 2.2 what a deleted role means for people who left with it: they get the least, still carry its id, or prevent it.
+    departed_with_deleted_role: Literal["get_the_least", "carry_it", "prevent_it"] = "get_the_least"
 
     # 2.3 without _fields a group shows id, name and organization_id, or its id only.
     group_fields_must_be_named: bool = False

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Self
 
-from sandbox import members
+from sandbox import bodies, members
 from sandbox.events import EventLog
 from sandbox.oauth import Grants, Holder
 from sandbox.records import (
@@ -16,6 +16,7 @@ from sandbox.records import (
     Caller,
     Group,
     Ids,
+    LeadField,
     Membership,
     Organization,
     PhoneNumber,
@@ -128,13 +129,37 @@ class World:
                 organization.created_by = user.id
             return membership.id
 
-    def add_role(self, organization_id: str, name: str, permissions: list[str]) -> str:
-        """A custom role; any permission name will do here. Returns its id."""
+    def add_role(
+        self,
+        organization_id: str,
+        name: str,
+        permissions: list[str],
+        *,
+        visible_by: tuple[str, ...] | None = None,
+        behavior: str | None = None,
+    ) -> str:
+        """A custom role; any permission name will do here. Returns its id.
+
+        `visible_by` are the ids of the lead fields by which its people see leads, `behavior` is what they see of the
+        leads with nobody in these fields.
+        """
         with self.lock:
             moment = datetime(2023, 6, 29, 12, tzinfo=UTC)
             role = Role(self.ids.make("role"), name, list(permissions), organization_id, moment, moment)
+            role.visibility_user_lcf_ids = None if visible_by is None else list(visible_by)
+            role.visibility_user_lcf_behavior = behavior
             self.organizations[organization_id].roles[role.id] = role
             return role.id
+
+    def add_lead_field(
+        self, organization_id: str, name: str, *, type: str = "user", several: bool = False
+    ) -> str:
+        """A custom field of leads. Returns its id."""
+        with self.lock:
+            made = datetime(2023, 6, 28, 9, tzinfo=UTC)
+            found = LeadField(self.ids.make("cf"), organization_id, name, type, made, several)
+            self.organizations[organization_id].lead_fields[found.id] = found
+            return found.id
 
     def unlist_role(self, organization_id: str, role_id: str) -> None:
         """The role is gone from the list of roles; people still carry its id."""
@@ -387,6 +412,12 @@ class World:
                     if found.user_id == user_id and found.status_type == "active"
                 ],
             }
+
+    def role(self, organization_id: str, role_id: str) -> dict[str, Any] | None:
+        """A copy of what is true of a role now; None when there is no such role."""
+        with self.lock:
+            found = self.organizations[organization_id].roles.get(role_id)
+            return bodies.role(found) if found else None
 
     def organization_id(self, name: str) -> str:
         """By its exact name."""

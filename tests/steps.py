@@ -40,7 +40,7 @@ def review_invitations(client: Client, addresses: str, role: str = "User", reaso
 
 def apply(review: Page, number: str = "") -> Page:
     """Press the one button that starts the plan, with the number typed if it asks for one."""
-    (button,) = [name for name in review.buttons() if name.startswith(("Apply to", "Send"))]
+    (button,) = [name for name in review.buttons() if name.startswith(("Apply", "Send"))]
     label = next((e.text for e in review.all("label") if e.text.startswith("Type ")), "")
     return review.press(button, {label: number or label.split()[1]} if label else {})
 

@@ -127,6 +127,19 @@ def _too_few_left(rows: Iterable[Row], now: Situation, granted: set[str]) -> boo
     return bool(takers) and len((now.roster.managers() - takers) | granted) < now.minimum_managers
 
 
+def in_the_way(row: Row, now: Situation) -> str:
+    """Why a role can't be deleted as long as people have it; empty when nothing is in the way."""
+    return still_held(len(now.holders(row))) if row.action is Action.DELETE else ""
+
+
+def still_held(holders: int) -> str:
+    """By how many active people a role is held; empty when by nobody."""
+    if not holders:
+        return ""
+    people = "1 active person has" if holders == 1 else f"{holders:,} active people have"
+    return f"{people} this role: move them to another role first."
+
+
 def too_few(minimum: int) -> str:
     people = "1 active person" if minimum == 1 else f"{minimum} active people"
     return f"At least {people} must be able to manage the organization: give someone else that role first."

@@ -35,6 +35,36 @@ _LABELS = {
 }
 
 
+# As people think of them; what is in none of these, such as tomorrow's names, comes last.
+_THEMES = (
+    ("Leads", ("view_all_leads", "merge_leads", "delete_leads")),
+    ("Their own work", ("delete_own_activities", "delete_own_opportunities", "delete_own_tasks")),
+    (
+        "Other people's work",
+        ("manage_others_activities", "manage_others_opportunities", "manage_others_tasks"),
+    ),
+    ("Calls", ("calling", "call_coach_listen", "call_coach_barge")),
+    (
+        "Many at once",
+        ("bulk_edit", "bulk_delete", "bulk_email", "bulk_import", "bulk_sequence_subscriptions", "export"),
+    ),
+    (
+        "For the whole team",
+        (
+            "manage_customizations",
+            "manage_email_sequences",
+            "manage_group_numbers",
+            "manage_team_email_templates",
+            "manage_team_smart_views",
+        ),
+    ),
+)
+_OTHERS = "Others"
+
+KNOWN = frozenset(_LABELS)
+"""The names we have words for."""
+
+
 def label(permission: str) -> str:
     return _LABELS.get(permission, permission)
 
@@ -61,6 +91,16 @@ def listed(names: Iterable[str]) -> tuple[Permission, ...]:
     return tuple(sorted(found, key=lambda p: (p.label.casefold(), p.name)))
 
 
+def by_theme(names: Iterable[str]) -> list[tuple[str, tuple[Permission, ...]]]:
+    """Each once under its theme, in the order of the themes; themes with none of them are left out."""
+    left = set(names)
+    found = []
+    for theme, its_names in _THEMES:
+        found.append((theme, tuple(named(name) for name in its_names if name in left)))
+        left.difference_update(its_names)
+    return [(theme, its) for theme, its in (*found, (_OTHERS, listed(left))) if its]
+
+
 @dataclass(frozen=True, slots=True)
 class Difference:
     gained: tuple[str, ...]
@@ -69,8 +109,12 @@ class Difference:
 
 def difference(before: Role | None, after: Role | None) -> Difference:
     """Permissions won and lost by moving from one role to another, as labels in alphabetical order."""
-    old = before.permissions if before else frozenset()
-    new = after.permissions if after else frozenset()
+    return changed(before.permissions if before else (), after.permissions if after else ())
+
+
+def changed(before: Iterable[str], after: Iterable[str]) -> Difference:
+    """The same by the permissions' names."""
+    old, new = frozenset(before), frozenset(after)
     return Difference(gained=_labels(new - old), lost=_labels(old - new))
 
 

@@ -15,6 +15,7 @@ from memberships.domain.people import Role, Status
 
 from .leaving import LeavingForm
 from .person import PersonField
+from .role import RoleForm
 from .roles import CompareForm, WhoCanForm
 from .values import MemberForm, ReasonForm, ValueForm, reason
 
@@ -28,6 +29,7 @@ __all__ = [
     "MemberForm",
     "PersonField",
     "ReasonForm",
+    "RoleForm",
     "ValueForm",
     "WhoCanForm",
 ]

@@ -41,7 +41,8 @@ class Field:
     """A field people may write: our name, its label on the screen, and its choices if it has fixed ones.
 
     `choices` pair what a form posts with what people read; a flag's are "true" and "false". `bulk` says whether the
-    same value makes sense for many people. `hint` is for whoever chooses a value.
+    same value makes sense for many people. `hint` is for whoever chooses a value. Of a list, `most` is how many it may
+    hold. Of a role, `unless` is the permission with which the field is empty and without which it should be set.
     """
 
     name: str
@@ -50,6 +51,8 @@ class Field:
     choices: tuple[tuple[str, str], ...] = ()
     bulk: bool = True
     hint: str = ""
+    most: int | None = None
+    unless: str = ""
 
     def parse(self, posted: str) -> Value:
         """A form's text as the provider's value; empty clears."""

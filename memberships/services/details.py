@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,12 +13,15 @@ from django.utils import timezone
 
 from memberships.domain.views import View
 from memberships.models import Connection, PlanRow
+from memberships.providers.errors import ProviderError
 
 from .connections import provider_for
 
 _KEPT_S = 300
 # Rows are looked for by when they were sent, which may be long before they are settled.
 _LONGEST_JOB = timedelta(days=1)
+
+log = logging.getLogger(__name__)
 
 
 def numbers(connection: Connection, user_id: str) -> list[tuple[str, str]]:
@@ -65,7 +69,25 @@ def role_choices(connection: Connection) -> list[tuple[str, str]]:
         found = provider_for(connection).role_choices()
         return [pair for pairs in found.values() for pair in pairs]
 
-    return _kept(f"role-choices:{connection.organization_id}", read)
+    return _kept(_role_choices_key(connection), read)
+
+
+def role_choices_if_told(connection: Connection) -> list[tuple[str, str]] | None:
+    """The same where only names hang on it: None when they can't be read."""
+    try:
+        return role_choices(connection)
+    except ProviderError as error:
+        log.info("organization %s: choices of roles could not be read: %s", connection.organization_id, error)
+        return None
+
+
+def known_role_choices(connection: Connection) -> list[tuple[str, str]] | None:
+    found: list[tuple[str, str]] | None = cache.get(_role_choices_key(connection))
+    return found
+
+
+def _role_choices_key(connection: Connection) -> str:
+    return f"role-choices:{connection.organization_id}"
 
 
 def profiles(connection: Connection) -> list[tuple[str, str]]:

@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from memberships.domain.happenings import Happening, Trace
 from memberships.domain.history import STATUS
-from memberships.domain.items import Kind
+from memberships.domain.items import PERMISSIONS, Kind
 from memberships.domain.people import ROLE, Member, Roster, Value
 from memberships.domain.plan import Action, Edit
 from memberships.models import (
@@ -45,6 +45,9 @@ log = logging.getLogger(__name__)
 # A request whose answer was lost may still take effect for a while; one that was answered shows in the next read.
 _LATE = timedelta(days=1)
 _SLACK = timedelta(minutes=2)
+
+CAN_MANAGE = "can_manage"
+"""As a field of a difference: whether somebody can manage the organization."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,7 @@ def _changes(then: Member, now: Member, gained: bool) -> Iterable[Difference]:
             yield Difference(now, f"member.{name}.set", name, then.value(name), now.value(name), power)
     if then.can_manage != now.can_manage and (then.active, then.role_id) == (now.active, now.role_id):
         # The role itself was edited.
-        yield Difference(now, "member.can_manage.set", "can_manage", then.can_manage, now.can_manage, gained)
+        yield Difference(now, "member.can_manage.set", CAN_MANAGE, then.can_manage, now.can_manage, gained)
 
 
 def trace(provider: MembershipProvider, organization: Organization, roster: Roster) -> Trace:
@@ -131,13 +134,16 @@ def notice(
     for difference in found:
         key = (difference.field, difference.after)
         sent = _is_ours(ours, difference.member, key)
-        if sent is None:
+        through_role = _is_ours_through_role(ours, difference) if sent is None else None
+        if through_role is not None:
+            if difference.field == ROLE or through_role.cause == Cause.LOST:
+                entries.append(_made_by(through_role, _entry(difference, words, since)))
+        elif sent is None:
             happening = (trace or Trace()).of(difference.event, difference.member.id)
             entries.append(_sharpened(_entry(difference, words, since), happening, roster))
         elif sent.cause == Cause.LOST:
             # Given up as not made, and made after all: ours, but no job will write it down any more.
-            plan = Plan.objects.select_related("job__connection").get(pk=sent.plan_id)
-            entries.append(audit.made_late(_entry(difference, words, since), plan))
+            entries.append(_made_by(sent, _entry(difference, words, since)))
     audit.record(organization, entries)
     noticed = [entry for entry in entries if entry.channel == audit.CHANNEL_OUTSIDE]
     if noticed:
@@ -151,6 +157,22 @@ def _is_ours(ours: _Ours, member: Member, key: tuple[str, Value]) -> _Sent | Non
     return ours.get(member.id, {}).get(key) or ours.get(member.email, {}).get(key)
 
 
+def _is_ours_through_role(ours: _Ours, difference: Difference) -> _Sent | None:
+    """The row of ours that may have brought this about for everyone with a role: it was edited, or deleted.
+
+    Nobody active has a role that is deleted; what becomes of those who left with it is up to the provider.
+    """
+    if difference.field == CAN_MANAGE:
+        return ours.get(difference.member.role_id, {}).get((CAN_MANAGE, difference.after))
+    if difference.field == ROLE and not difference.member.active:
+        return ours.get(str(difference.before), {}).get((ROLE, None))
+    return None
+
+
+def _made_by(sent: _Sent, entry: AuditEntry) -> AuditEntry:
+    return audit.made_late(entry, Plan.objects.select_related("job__connection").get(pk=sent.plan_id))
+
+
 class _Sent(NamedTuple):
     """A row of ours that may have brought a value about."""
 
@@ -162,14 +184,16 @@ type _Ours = Mapping[str, Mapping[tuple[str, Value], _Sent]]
 
 
 def _sent(organization: Organization, since: datetime) -> defaultdict[str, dict[tuple[str, Value], _Sent]]:
-    """By membership id and address: the values plans of ours may have brought about since the last read."""
+    """By membership id, address and role id: the values plans of ours may have brought about since the last read."""
     now = timezone.now()
     open_still = Q(outcome=Outcome.UNKNOWN) | Q(cause=Cause.LOST)
     # What had shown before the last read began was in that read already.
     shown = Q(outcome=Outcome.DONE, settled_at__lt=since)
     recent = (Q(sent_at__gte=since - _SLACK) & ~shown) | (open_still & Q(sent_at__gte=now - _LATE))
     sent = PlanRow.objects.filter(recent, plan__organization=organization)
-    columns = sent.values_list("member_id", "email", "action", "edits", "via", "cause", "plan_id")
+    columns = sent.exclude(kind=Kind.ROLE).values_list(
+        "member_id", "email", "action", "edits", "via", "cause", "plan_id"
+    )
     found: defaultdict[str, dict[tuple[str, Value], _Sent]] = defaultdict(dict)
     # Given up comes first, so that a row somebody still works on takes its place.
     for member_id, email, action, edits, via, cause, plan_id in sorted(
@@ -182,6 +206,13 @@ def _sent(organization: Organization, since: datetime) -> defaultdict[str, dict[
             values.add((STATUS, "inactive" if action == Action.DEACTIVATE else "active"))
         for key in filter(None, (member_id, email)):
             found[key] |= dict.fromkeys(values, _Sent(cause, plan_id))
+    manage = capabilities(organization).manage_permission_name
+    for stored in sent.filter(kind=Kind.ROLE):
+        row, its_sending = stored.row(), _Sent(stored.cause, stored.plan_id)
+        if row.action is Action.DELETE:
+            found[row.item_id][ROLE, None] = its_sending
+        elif isinstance(granted := row.wanted.get(PERMISSIONS), tuple):
+            found[row.item_id][CAN_MANAGE, manage in granted] = its_sending
     return found
 
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from memberships.domain.items import WORK, Kind
 from memberships.domain.people import ROLE
-from memberships.domain.plan import Action, Verdict
+from memberships.domain.plan import Action, Row, Verdict
 from memberships.models import Connection, Job, Organization, Plan, PlanRow
 
 from . import audit, jobs
@@ -67,12 +67,18 @@ def cautions(plan: Plan) -> dict[str, int]:
     return dict(found.order_by("-number", "reason")[:_MOST_CAUTIONS])
 
 
-def previous_roles(plan: Plan) -> dict[str, int]:
-    """How many people who will change come from which role, the largest number first."""
-    found: Counter[str] = Counter()
-    for (edits,) in rows(plan, Verdict.WILL).values_list("edits"):
-        found.update(str(before or "") for field, before, _ in edits if field == ROLE)
+def moves(plan: Plan) -> dict[tuple[str, str], int]:
+    """How many people who will change come from which role to which, the largest number first."""
+    found: Counter[tuple[str, str]] = Counter()
+    changing = rows(plan, Verdict.WILL).filter(kind=Kind.MEMBER, action=Action.CHANGE)
+    for (edits,) in changing.values_list("edits"):
+        found.update((str(before or ""), str(after or "")) for field, before, after in edits if field == ROLE)
     return dict(found.most_common())
+
+
+def edited_roles(plan: Plan) -> list[Row]:
+    """The roles that will be edited."""
+    return [stored.row() for stored in rows(plan, Verdict.WILL).filter(kind=Kind.ROLE, action=Action.CHANGE)]
 
 
 def expired(plan: Plan) -> bool:
@@ -97,8 +103,8 @@ def apply(plan: Plan, connection: Connection, *, fingerprint: str, typed: str) -
         raise CannotApply("There is nothing to do in this plan.")
     if plan.brake_number and typed.strip().replace(",", "") != str(plan.brake_number):
         raise WrongNumber(f"Type {plan.brake_number:,} to confirm.")
-    if connection.pk != plan.connection_id and _concerns(plan, connection):
-        raise CannotApply("This plan changes your own membership. Make it yourself, so that you review that.")
+    if connection.pk != plan.connection_id and (mine := _mine_in(plan, connection)):
+        raise CannotApply(f"This plan changes {mine}. Make it yourself, so that you review that.")
     with transaction.atomic():
         now = timezone.now()
         if not Plan.objects.filter(pk=plan.pk, applied_at=None, expires_at__gt=now).update(applied_at=now):
@@ -117,6 +123,12 @@ def apply(plan: Plan, connection: Connection, *, fingerprint: str, typed: str) -
     return job
 
 
-def _concerns(plan: Plan, connection: Connection) -> bool:
-    mine = plan.organization.members.filter(user_id=connection.user_id).values_list("remote_id", flat=True)
-    return rows(plan, Verdict.WILL).filter(member_id__in=list(mine)).exists()
+def _mine_in(plan: Plan, connection: Connection) -> str:
+    """What of this person's own it is about; empty when nothing is."""
+    mine = plan.organization.members.filter(user_id=connection.user_id).values_list("remote_id", "role_id")
+    will = rows(plan, Verdict.WILL)
+    if will.filter(member_id__in=[member_id for member_id, _ in mine]).exists():
+        return "your own membership"
+    if will.filter(kind=Kind.ROLE, item_id__in=[role_id for _, role_id in mine]).exists():
+        return "the role you have yourself"
+    return ""

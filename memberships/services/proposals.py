@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from memberships.domain import addresses, guards, proposals
 from memberships.domain.guards import Situation
-from memberships.domain.items import NAME, Item, Items, Kind, role_item, to_be_made
+from memberships.domain.items import NAME, PERMISSIONS, Item, Items, Kind, role_item, to_be_made
 from memberships.domain.people import PINS, ROLE, Member, Value, group_field, group_of
 from memberships.domain.plan import Action, Edit, Row, Verdict, fingerprint
 from memberships.models import Cause, Connection, Job, Outcome, Plan, PlanRow
@@ -146,11 +146,24 @@ def new_role(connection: Connection, values: Mapping[str, Value], **note: Unpack
 
 
 def edited_role(
-    connection: Connection, role_id: str, wanted: Mapping[str, Value], **note: Unpack[Note]
+    connection: Connection,
+    role_id: str,
+    wanted: Mapping[str, Value],
+    opened: Mapping[str, Value] | None = None,
+    **note: Unpack[Note],
 ) -> Plan:
-    """Plan new values of one role: they reach everyone who has it. Raises Gone."""
+    """Plan new values of one role: they reach everyone who has it. Raises Gone.
+
+    `opened` are the values that `wanted` was made from: where they differ is what is wished for, and what somebody
+    else has changed since stays.
+    """
     live = read(connection)
     role = _item(live, Kind.ROLE, role_id)
+    if opened is not None:
+        wanted = {name: value for name, value in wanted.items() if value != opened.get(name)}
+        if PERMISSIONS in wanted:
+            now, before = role.value(PERMISSIONS), opened.get(PERMISSIONS)
+            wanted = {**wanted, PERMISSIONS: proposals.merged(now, before, wanted[PERMISSIONS])}
     rows = [proposals.edit(role, wanted, live.items, editable=live.roles[role_id].editable)]
     return store(connection, Plan.Kind.ROLE, rows, live, **_titled(note, f"Change the role {role.name}."))
 
@@ -159,8 +172,13 @@ def deleted_role(connection: Connection, role_id: str, **note: Unpack[Note]) -> 
     """Plan to delete a role nobody active has. Raises Gone."""
     live = read(connection)
     role = _item(live, Kind.ROLE, role_id)
-    holders = sum(m.active and m.role_id == role_id for m in live.roster.members.values())
-    rows = [proposals.deletion(role, holders=holders, editable=live.roles[role_id].editable)]
+    mine = [m.active for m in live.roster.members.values() if m.role_id == role_id]
+    holders = sum(mine)
+    rows = [
+        proposals.deletion(
+            role, holders=holders, carriers=len(mine) - holders, editable=live.roles[role_id].editable
+        )
+    ]
     return store(connection, Plan.Kind.ROLE, rows, live, **_titled(note, f"Delete the role {role.name}."))
 
 
@@ -429,5 +447,5 @@ def names_in(connection: Connection, live: Live, rows: Iterable[Row]) -> dict[st
     if FieldKind.PROFILE in kinds:
         found |= dict(live.roster.names) | dict(details.profiles(connection))
     if FieldKind.NAMED in kinds:
-        found |= dict(details.role_choices(connection))
+        found |= dict(details.role_choices_if_told(connection) or ())
     return found

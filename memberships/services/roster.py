@@ -54,9 +54,10 @@ def read(connection: Connection, *, patient: bool = False) -> Live:
     Raises ProviderError.
     """
     provider = provider_for(connection, patient=patient)
+    began = timezone.now()
     roles = provider.roles()
     roster = provider.roster()
-    keep_roles(connection.organization, roles)
+    keep_roles(connection.organization, roles, began)
     keep(connection.organization, roster, outside.trace(provider, connection.organization, roster))
     me = roster.of_user(connection.user_id)
     permit(connection, me is not None and me.active and me.can_manage)
@@ -123,14 +124,20 @@ def _mirrored(organization: Organization, member: Member) -> MirroredMember:
     )
 
 
-def keep_roles(organization: Organization, roles: Sequence[Role]) -> None:
+def keep_roles(organization: Organization, roles: Sequence[Role], read_at: datetime | None = None) -> None:
+    """Make the mirror show these roles, unless a change of ours was answered after they were read."""
     with transaction.atomic():
+        changed = Organization.objects.filter(
+            pk=organization.pk, mirror_changed_at__gte=read_at or timezone.now()
+        )
+        if changed.exists():
+            return
         for role in roles:
             MirroredRole.objects.update_or_create(
                 organization=organization,
                 remote_id=role.id,
                 defaults={
-                    "name": role.name,
+                    "name": role.name[:200],
                     "permissions": sorted(role.permissions),
                     "can_manage": role.can_manage,
                     "editable": role.editable,
@@ -146,22 +153,27 @@ def keep_role(organization: Organization, row: Row, item: Item | None, manage_pe
     """Show in the mirror what a row has just done to a role."""
     if row.kind is not Kind.ROLE:
         return
-    if row.action is Action.DELETE:
-        MirroredRole.objects.filter(organization=organization, remote_id=row.item_id).delete()
-    elif item is not None:
-        granted = item.value(PERMISSIONS)
-        permissions = list(granted) if isinstance(granted, tuple) else []
-        MirroredRole.objects.update_or_create(
-            organization=organization,
-            remote_id=item.id,
-            defaults={
-                "name": item.name,
-                "permissions": permissions,
-                "can_manage": manage_permission in permissions,
-                "editable": True,
-                "settings": {k: v for k, v in item.values.items() if k not in (NAME, PERMISSIONS)},
-            },
-        )
+    with transaction.atomic():
+        if row.action is Action.DELETE:
+            MirroredRole.objects.filter(organization=organization, remote_id=row.item_id).delete()
+        elif item is not None:
+            granted = item.value(PERMISSIONS)
+            permissions = list(granted) if isinstance(granted, tuple) else []
+            can_manage = manage_permission in permissions
+            MirroredRole.objects.update_or_create(
+                organization=organization,
+                remote_id=item.id,
+                defaults={
+                    "name": item.name[:200],
+                    "permissions": permissions,
+                    "can_manage": can_manage,
+                    "editable": True,
+                    "settings": {k: v for k, v in item.values.items() if k not in (NAME, PERMISSIONS)},
+                },
+            )
+            holders = MirroredMember.objects.filter(organization=organization, role_id=item.id)
+            holders.filter(status=Status.ACTIVE).exclude(can_manage=can_manage).update(can_manage=can_manage)
+        Organization.objects.filter(pk=organization.pk).update(mirror_changed_at=timezone.now())
 
 
 def keep_member(organization: Organization, member: Member, request: Row) -> None:

@@ -109,11 +109,9 @@ class Run:
                 self.settle()
             elif not self.fresh and self.concerns_managers(batch.rows):
                 self.look()
-            elif self.leaves_too_few(batch.rows):
-                reason = f"Blocked meanwhile. {guards.too_few(self.now.minimum_managers)}"
-                self.conclude_all(
-                    [p.key for p in batch.pending], Finding(Outcome.REFUSED, Cause.GUARD, reason)
-                )
+            elif reason := self.blocked_meanwhile(batch.rows):
+                finding = Finding(Outcome.REFUSED, Cause.GUARD, f"Blocked meanwhile. {reason}")
+                self.conclude_all([p.key for p in batch.pending], finding)
                 self.queue = None
             elif left_behind := self.left_behind(batch.rows):
                 self.note = left_behind
@@ -128,6 +126,12 @@ class Run:
     def with_outcome(self, outcome: Outcome) -> list[int]:
         return [pk for pk, row in self.stored.items() if row.outcome == outcome]
 
+    def blocked_meanwhile(self, rows: list[Row]) -> str:
+        """Why these rows must not be sent any more, judged on what was just read; empty when nothing is against it."""
+        if self.leaves_too_few(rows):
+            return guards.too_few(self.now.minimum_managers)
+        return next(filter(None, (guards.in_the_way(row, self.now) for row in rows)), "")
+
     def leaves_too_few(self, rows: list[Row]) -> bool:
         """Judged as if every request without an answer, of this job or one that waits, will still take effect."""
         if not any(self.now.takers(row) for row in rows):
@@ -138,7 +142,7 @@ class Run:
         return guards.leaves_too_few([*rows, *(stored.row() for stored in unknown)], self.now)
 
     def concerns_managers(self, rows: Iterable[Row]) -> bool:
-        """Is someone's part in this organization changed who can manage it now?
+        """Is someone's part in this organization changed who can manage it now, or a role taken away?
 
         Then it must have been read just before, also what the new role grants: that may have been edited.
         """
@@ -146,7 +150,8 @@ class Run:
         return any(
             row.member_id in managers and (ROLE in row.wanted or row.action is Action.DEACTIVATE)
             if row.kind is Kind.MEMBER
-            else PERMISSIONS in row.wanted and any(m.id in managers for m in self.now.holders(row))
+            else (row.kind is Kind.ROLE and row.action is Action.DELETE)
+            or (PERMISSIONS in row.wanted and any(m.id in managers for m in self.now.holders(row)))
             for row in rows
         )
 
@@ -504,9 +509,17 @@ class Run:
             tries = self.job.settle_tries
             findings = {}
             if tries == len(_LOOK_AGAIN_S):
+                by_email = self.now.roster.by_email()
                 for pk in unknown:
                     error = self.so_far(pk) + self.stored[pk].error
-                    error += _UNREADABLE if self.rows[pk].action is Action.RESEND else _NOT_THERE
+                    row = self.rows[pk]
+                    subject = self.subject(row, by_email)
+                    if row.action is Action.RESEND:
+                        error += _UNREADABLE
+                    elif row.action is Action.CREATE and subject is not None:
+                        error += f" There is one of this name now. {self.words.otherwise(row, subject)}"
+                    else:
+                        error += _NOT_THERE
                     findings[pk] = self.off_the_desk(pk) or Finding(Outcome.REFUSED, Cause.LOST, error)
                 self.conclude(findings)
                 break

@@ -79,6 +79,12 @@ def add_matching(session_key: str, organization: Organization, query: Query, sho
         _keep(session_key, organization, ids | selected(session_key, organization).ids)
 
 
+def choose(session_key: str, organization: Organization, query: Query) -> None:
+    """Select exactly the people the filter matches, and nobody else."""
+    matching = roster.members(organization, query, {}).order_by().values_list("pk", flat=True)
+    _keep(session_key, organization, set(matching))
+
+
 def clear(session_key: str, organization: Organization) -> None:
     Selection.objects.filter(session_key=session_key, organization=organization).delete()
 

@@ -173,6 +173,11 @@ class Words:
         return " ".join(["Otherwise than asked:", *found]) if found else ""
 
     def _was_and_is(self, field: str, before: Value, now: Value) -> str:
+        if self.capabilities.field(field).kind is FieldKind.PERMISSIONS:
+            told = self.edit(Edit(field, before, now))
+            gained = f"gained {', '.join(told.added)}" if told.added else ""
+            lost = f"lost {', '.join(told.lost)}" if told.lost else ""
+            return f"{told.label} {' and '.join(filter(None, (gained, lost)))}."
         was, is_now = ("were", "are now") if isinstance(now, tuple) else ("was", "is now")
         then, since = self.value(field, before), self.value(field, now)
         return f"{self.label(field)} {was} {then} at the review and {is_now} {since}."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -15,13 +15,15 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from memberships.domain import permissions
-from memberships.domain.items import WORK
-from memberships.domain.people import ROLE, Role
-from memberships.domain.plan import Action, Verdict
+from memberships.domain.items import PERMISSIONS, WORK, Kind
+from memberships.domain.people import ROLE
+from memberships.domain.plan import Action, Row, Verdict
 from memberships.models import Cause, Job, Outcome, Plan, PlanRow
 from memberships.providers.errors import ProviderError
 from memberships.services import audit, jobs, leaving, plans, proposals, roster, selection, tables, wording
 from memberships.services.connections import capabilities
+from memberships.services.roles import HeldRole, overview
+from memberships.services.roster import Holders
 from memberships.services.wording import Words
 
 from .access import ManagerRequest, manager_required
@@ -161,7 +163,9 @@ def _review(
             verdict.value: _group(request, verdict.value, plans.rows(its_plan, verdict), words)
             for verdict in Verdict
         },
-        "effects": _effects(its_plan, words.roles) if ROLE in its_plan.wanted else [],
+        "effects": _effects(request, its_plan, words),
+        "to_move": _to_move(request, its_plan),
+        "back": _back(its_plan),
         "notes": _notes(request, its_plan),
         "whom": _whom(its_plan),
         "button": _button(its_plan, will),
@@ -197,6 +201,7 @@ def _receipt(request: ManagerRequest, its_job: Job) -> dict[str, Any]:
         # Of work that somebody else has by now there is nothing to review again.
         "stale": will.filter(cause=Cause.STALE).exclude(kind__in=WORK).count() if its_job.finished else 0,
         "whom": _whom(its_job.plan),
+        "back": _back(its_job.plan),
         "waits_s": jobs.waits_s(its_job),
         "stuck": jobs.is_stuck(its_job),
     }
@@ -256,7 +261,13 @@ def _stages(its_plan: Plan, words: Words) -> list[tuple[str, QuerySet[PlanRow]]]
 def _shown(stored: PlanRow, words: Words) -> dict[str, Any]:
     row = stored.row()
     edits = [words.edit(edit) for edit in row.edits]
-    return {"row": stored, "edits": edits, "is_new": row.action is Action.CREATE}
+    is_there = row.kind is Kind.ROLE and row.item_id in words.roles
+    return {
+        "row": stored,
+        "edits": edits,
+        "is_new": row.action is Action.CREATE,
+        "role_id": row.item_id if is_there else "",
+    }
 
 
 def _whom(its_plan: Plan) -> str:
@@ -290,19 +301,55 @@ def _notes(request: ManagerRequest, its_plan: Plan) -> tuple[str, ...]:
     )
 
 
-def _effects(its_plan: Plan, roles: Mapping[str, Role]) -> list[dict[str, Any]]:
-    """For each role people come from: how many, and which permissions they win and lose."""
-    new = roles.get(str(its_plan.wanted[ROLE]))
+def _effects(request: ManagerRequest, its_plan: Plan, words: Words) -> list[dict[str, Any]]:
+    """For each role people come from, and each that is edited: how many people win and lose which permissions."""
+    if its_plan.kind == Plan.Kind.LEAVE:  # they lose everything
+        return []
     found = []
-    for old_id, number in plans.previous_roles(its_plan).items():
-        old = roles.get(old_id)
-        change = permissions.difference(old, new)
-        found.append(
-            {
-                "from": old.name if old else (old_id or "nothing"),
-                "number": number,
-                "gained": change.gained,
-                "lost": change.lost,
-            }
-        )
+    for (old_id, new_id), number in plans.moves(its_plan).items():
+        whom = f"{wording.people(number)} from {words.value(ROLE, old_id) if old_id else 'nothing'}"
+        if ROLE not in its_plan.wanted:
+            whom += f" to {words.value(ROLE, new_id)}"
+        change = permissions.difference(words.roles.get(old_id), words.roles.get(new_id))
+        found.append({"whom": whom, "gained": change.gained, "lost": change.lost})
+    if edited := plans.edited_roles(its_plan):
+        people = roster.glance(request.organization).by_role
+        found += [_effect_of_edit(row, people.get(row.item_id, Holders())) for row in edited]
     return found
+
+
+def _effect_of_edit(row: Row, people: Holders) -> dict[str, Any]:
+    """What it means for everyone who has a role now that it is edited."""
+    if people.active:
+        whom = f"{wording.people(people.active)} with the role {row.name}"
+    else:
+        whom = f"Nobody has the role {row.name} now; whoever gets it"
+    edit = next((edit for edit in row.edits if edit.field == PERMISSIONS), None)
+    before, after = (edit.before, edit.after) if edit else ((), ())
+    change = permissions.changed(*(v if isinstance(v, tuple) else () for v in (before, after)))
+    return {
+        "whom": whom,
+        "gained": change.gained,
+        "lost": change.lost,
+        "role_id": row.item_id if people.active else "",
+    }
+
+
+def _to_move(request: ManagerRequest, its_plan: Plan) -> list[HeldRole]:
+    """The roles that can't be deleted because people have them."""
+    blocked = plans.rows(its_plan, Verdict.BLOCKED).filter(kind=Kind.ROLE, action=Action.DELETE)
+    wanted = set(blocked.values_list("item_id", flat=True))
+    if not wanted:
+        return []
+    held = overview(request.organization).held
+    return [h for h in held if h.role.id in wanted and h.role.editable and h.people.active]
+
+
+def _back(its_plan: Plan) -> tuple[str, str]:
+    """The page that plans like this are made on: its name, and that of its address."""
+    if its_plan.kind == Plan.Kind.INVITE:
+        return "Invite", "invite"
+    first = its_plan.rows.order_by("position").first()
+    if first and first.kind == Kind.ROLE:
+        return "Roles", "roles"
+    return "Members", "members"

@@ -17,6 +17,7 @@ from memberships.domain.people import full_name
 from memberships.forms import CompareForm, WhoCanForm
 from memberships.services import roles as its_roles
 from memberships.services import roster
+from memberships.services.connections import capabilities
 from memberships.services.roles import Roles
 
 from . import mirror
@@ -48,6 +49,8 @@ def roles(request: ManagerRequest) -> HttpResponse:
         "matrix": permissions.matrix(overview.roles),
         "kept": kept,
         "address": urlencode(kept),
+        "can_edit": capabilities(request.organization).edits_roles,
+        "roles_address": reverse("roles"),
         "fresh": roster.freshness(request.organization),
     }
     template = "memberships/roles.html#content" if request.htmx else "memberships/roles.html"

@@ -74,7 +74,7 @@ def review_role(page: Page, role: str, reason: str = "") -> None:
 
 
 def apply(page: Page) -> None:
-    page.get_by_role("button", name=re.compile("^(Apply to|Send) ")).click()
+    page.get_by_role("button", name=re.compile("^(Apply|Send)")).click()
     expect(page.get_by_role("heading", name="Receipt")).to_be_visible()
 
 

@@ -81,6 +81,23 @@ def test_people_who_left_do_not_keep_a_role_from_being_deleted(company: Company,
     assert company.role_of(company.bob) == "restricteduser"
 
 
+def test_people_who_left_may_still_carry_a_deleted_role_if_the_switch_says_so(
+    company: Company, ada: Client, callers: str
+):
+    company.world.switches.departed_with_deleted_role = "carry_it"
+    company.world.deactivate(company.bob)
+    assert ada.delete(f"role/{callers}/").status_code == 200
+    assert company.role_of(company.bob) == callers
+    assert callers not in [role["id"] for role in ada.get("role/").json()["data"]]
+
+
+def test_people_who_left_may_prevent_that_a_role_is_deleted(company: Company, ada: Client, callers: str):
+    company.world.switches.departed_with_deleted_role = "prevent_it"
+    company.world.deactivate(company.bob)
+    assert ada.delete(f"role/{callers}/").status_code == 400
+    assert ada.get(f"role/{callers}/").status_code == 200
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [
@@ -137,6 +154,49 @@ def test_custom_roles_need_the_plan(company: Company, ada: Client):
 def test_unknown_permissions_are_kept_if_the_switch_says_so(company: Company, ada: Client):
     company.world.switches.unknown_permissions_refused = False
     assert ada.post("role/", {"name": "New", "permissions": ["fly"]}).json()["permissions"] == ["fly"]
+
+
+def test_a_role_name_may_be_given_twice_if_the_switch_says_so(company: Company, ada: Client, callers: str):
+    company.world.switches.same_role_name_refused = False
+    assert ada.post("role/", {"name": "Callers", "permissions": []}).status_code == 201
+
+
+# Lead fields
+
+
+def test_lead_fields_say_what_they_hold_and_come_in_pages(company: Company, ada: Client):
+    owner = company.world.add_lead_field(company.id, "Owner")
+    company.world.add_lead_field(company.id, "Industry", type="choices")
+    listed = ada.get("custom_field/lead/", _fields="id,name,type").json()
+    assert listed["data"][0] == {"id": owner, "name": "Owner", "type": "user"}
+    assert [(found["name"], found["type"]) for found in listed["data"]] == [
+        ("Owner", "user"),
+        ("Industry", "choices"),
+    ]
+    first = ada.get("custom_field/lead/", _limit="1").json()
+    assert (first["has_more"], first["data"][0]["accepts_multiple_values"]) == (True, False)
+    assert ada.get("custom_field/lead/", _limit="1", _skip="1").json()["has_more"] is False
+
+
+def test_leads_are_seen_by_fields_that_hold_users_and_by_no_others(company: Company, ada: Client):
+    owner = company.world.add_lead_field(company.id, "Owner")
+    industry = company.world.add_lead_field(company.id, "Industry", type="choices")
+    limited = {"name": "Limited", "permissions": [], "visibility_user_lcf_behavior": "require_assignment"}
+    for field_id in (industry, "cf_nobody"):
+        refused = ada.post("role/", limited | {"visibility_user_lcf_ids": [field_id]})
+        assert list(refused.json()["field-errors"]) == ["visibility_user_lcf_ids"]
+    made = ada.post("role/", limited | {"visibility_user_lcf_ids": [owner]}).json()
+    assert company.world.role(company.id, made["id"]) == made
+    assert (made["visibility_user_lcf_ids"], made["visibility_user_lcf_behavior"]) == (
+        [owner],
+        "require_assignment",
+    )
+    cleared: dict = {"visibility_user_lcf_ids": [], "visibility_user_lcf_behavior": None}
+    changed = ada.put(f"role/{made['id']}/", cleared | {"permissions": ["view_all_leads"]}).json()
+    assert (changed["visibility_user_lcf_ids"], changed["visibility_user_lcf_behavior"]) == ([], None)
+    company.world.switches.unknown_visibility_fields_refused = False
+    other = limited | {"name": "Other", "visibility_user_lcf_ids": ["cf_nobody"]}
+    assert ada.post("role/", other).status_code == 201
 
 
 # Groups

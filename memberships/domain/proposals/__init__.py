@@ -1,6 +1,6 @@
 """From wishes and what is true now to the rows of a plan."""
 
-from .items import creation, deletion, edit, transfers
+from .items import creation, deletion, edit, merged, transfers
 from .leaving import leaving
 from .people import changes, deactivations, invitations, least_role, lesser_role, reactivations, resends
 from .successors import again, undo
@@ -16,6 +16,7 @@ __all__ = [
     "least_role",
     "leaving",
     "lesser_role",
+    "merged",
     "reactivations",
     "resends",
     "transfers",

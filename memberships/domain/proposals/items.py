@@ -3,17 +3,26 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from ..items import MEMBERS, NAME, OPEN, OWNER, WORK, Item, Items, Kind
+from ..guards import still_held
+from ..items import MEMBERS, NAME, OPEN, OWNER, PERMISSIONS, WORK, Item, Items, Kind
 from ..people import Member, Value
 from ..plan import Action, Edit, Row, Verdict
 
 _WORDS = {Kind.ROLE: "role", Kind.GROUP: "group"}
+_CHANGED_SINCE = "Changed since by someone else: left as it is."
 
 
 def creation(kind: Kind, values: Mapping[str, Value], items: Items) -> Row:
-    """Make a role or group; its name is how it is found again when the answer is lost, so it must be a new one."""
+    """Make a role or group; its name is how it is found again when the answer is lost, so it must be a new one.
+
+    What is empty need not be asked for, except of permissions.
+    """
     name = str(values[NAME])
-    edits = tuple(Edit(field, None, value) for field, value in values.items())
+    edits = tuple(
+        Edit(field, None, value)
+        for field, value in values.items()
+        if field == PERMISSIONS or value not in (None, ())
+    )
     row = Row(Action.CREATE, Verdict.WILL, name=name, edits=edits, kind=kind)
     return row.blocked(_taken(kind, name)) if _named(kind, name, items) else row
 
@@ -34,8 +43,20 @@ def edit(item: Item, wanted: Mapping[str, Value], items: Items, *, editable: boo
     return row
 
 
-def deletion(item: Item, *, holders: int = 0, editable: bool = True, members: Iterable[str] = ()) -> Row:
-    """Take a role or group away. `holders` are the active people with the role, `members` the user ids in the group."""
+def merged(now: Value, opened: Value, wanted: Value) -> tuple[str, ...]:
+    """A list with what somebody added and took away since they opened it, whatever else has come of it meanwhile."""
+    is_now, was, will_be = (set(v) if isinstance(v, tuple) else set() for v in (now, opened, wanted))
+    return tuple(sorted(is_now - (was - will_be) | (will_be - was)))
+
+
+def deletion(
+    item: Item, *, holders: int = 0, carriers: int = 0, editable: bool = True, members: Iterable[str] = ()
+) -> Row:
+    """Take a role or group away.
+
+    `holders` are the active people with the role, `carriers` those who left with it, `members` the user ids in the
+    group.
+    """
     kept = dict(item.values)
     if item.kind is Kind.GROUP:
         kept[MEMBERS] = tuple(members)
@@ -43,8 +64,14 @@ def deletion(item: Item, *, holders: int = 0, editable: bool = True, members: It
     if not editable:
         return row.blocked("This is a system role, which can't be deleted.")
     if holders:
-        people = "1 active person has" if holders == 1 else f"{holders:,} active people have"
-        return row.blocked(f"{people} this role: move them to another role first.")
+        return row.blocked(still_held(holders))
+    if carriers:
+        people = (
+            "1 inactive person still carries"
+            if carriers == 1
+            else f"{carriers:,} inactive people still carry"
+        )
+        return replace(row, reason=f"{people} it: what becomes of that is not documented.")
     return row
 
 
@@ -82,7 +109,11 @@ def again(row: Row, items: Items, holders: Mapping[str, int]) -> Row:
             holders=holders.get(item.id, 0),
             members=members if isinstance(members, tuple) else (),
         )
-    found = replace(edit(item, row.wanted, items), member_id=row.member_id)
+    wanted = {
+        e.field: merged(item.value(e.field), e.before, e.after) if e.field == PERMISSIONS else e.after
+        for e in row.edits
+    }
+    found = replace(edit(item, wanted, items), member_id=row.member_id)
     if row.kind not in WORK or found.verdict is Verdict.ALREADY:
         return found
     if item.value(OPEN) is False:
@@ -98,20 +129,27 @@ def undone(row: Row, items: Items, holders: Mapping[str, int]) -> Row:
         values = {field: value for field, value in row.kept.items() if field != MEMBERS}
         found = creation(row.kind, values, items)
         anew = f"Is made anew: the {_WORDS[row.kind]} gets a new id."
+        if row.kind is Kind.ROLE:
+            anew = "Is made anew: the role gets a new id, and at first nobody has it."
         return found if found.verdict is Verdict.BLOCKED else replace(found, reason=anew)
     item = items.get((row.kind, row.item_id))
     if item is None:
         return _missing(row)
     if row.action is Action.CREATE:
-        return deletion(item, holders=holders.get(item.id, 0))
+        back = deletion(item, holders=holders.get(item.id, 0))
+        as_made = all(item.value(e.field) == e.after for e in row.edits)
+        return back if as_made else back.blocked(_CHANGED_SINCE)
     inverse = tuple(Edit(e.field, e.after, e.before) for e in row.edits)
     back = replace(_row(Action.CHANGE, item, inverse), member_id=row.member_id)
     if all(item.value(e.field) == e.after for e in inverse):
         return back.already("Already back: nothing is sent.")
     if any(item.value(e.field) != e.before for e in inverse):
-        return back.blocked("Changed since by someone else: left as it is.")
+        return back.blocked(_CHANGED_SINCE)
     if item.value(OPEN) is False:
         return back.blocked("Is no longer open: left with whoever finished it.")
+    name = str(back.wanted.get(NAME, item.name))
+    if row.kind not in WORK and any(other.id != item.id for other in _named(row.kind, name, items)):
+        return back.blocked(_taken(row.kind, name))
     return back
 
 

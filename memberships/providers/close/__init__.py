@@ -53,6 +53,10 @@ _INVITATION_ADVICE = {
     400: "If the address is right, check in Close under Settings > Organization that its domain is among the "
     "verified domains.",
 }
+_NO_CUSTOM_ROLES = (
+    "Custom roles belong to Close's largest plan (today “Scale”): see Settings > Billing in Close. People who can do "
+    "without one get a system role."
+)
 
 
 class CloseProvider:
@@ -253,15 +257,28 @@ class CloseProvider:
         """One after another: Close has bulk calls for what there is much of."""
         return [one_of(self, request) for request in requests]
 
+    def _apply_to_role(self, request: Creation | ItemChange | Deletion) -> Item | None:
+        try:
+            match request:
+                case Creation(values=values):
+                    answer = self.api.call("POST", "role/", body=_body(values))
+                case ItemChange(values=values, item_ids=(role_id,)):
+                    answer = self.api.call("PUT", f"role/{role_id}/", body=_body(values))
+                case Deletion(item_id=role_id):
+                    self.api.call("DELETE", f"role/{role_id}/")
+                    return None
+                case _:
+                    raise TypeError(request)
+        except Refused as refusal:
+            # https://help.close.com/docs/roles-permissions
+            advice = _NO_CUSTOM_ROLES if refusal.status == 402 else ""
+            raise Refused(str(refusal), refusal.status, advice) from None
+        return role_item(answers.role(answer))
+
     def _apply_to_item(self, request: Request) -> Item | None:
         match request:
-            case Creation(Kind.ROLE, values):
-                return role_item(answers.role(self.api.call("POST", "role/", body=_body(values))))
-            case ItemChange(Kind.ROLE, values, (role_id,)):
-                return role_item(answers.role(self.api.call("PUT", f"role/{role_id}/", body=_body(values))))
-            case Deletion(Kind.ROLE, role_id):
-                self.api.call("DELETE", f"role/{role_id}/")
-                return None
+            case Creation() | ItemChange() | Deletion() if request.kind is Kind.ROLE:
+                return self._apply_to_role(request)
             case Creation(Kind.GROUP, values):
                 # Without `_fields` an answer may be the id alone.
                 body = {NAME: values[NAME]}

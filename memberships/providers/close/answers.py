@@ -150,12 +150,13 @@ def actor(raw: object, organization_id: str) -> Actor:
 def role(raw: object) -> Role:
     found = _typed(raw, _Role)
     settings: dict[str, Value] = {
-        VISIBILITY_FIELDS: tuple(found.visibility_user_lcf_ids or ()),
+        # Which fields, not in which order: an answer in another one shows the same.
+        VISIBILITY_FIELDS: tuple(sorted(found.visibility_user_lcf_ids or ())),
         VISIBILITY_BEHAVIOR: found.visibility_user_lcf_behavior,
     }
     return Role(
         found.id,
-        found.name,
+        _text(found.name),
         frozenset(found.permissions),
         MANAGE in found.permissions,
         found.editable,

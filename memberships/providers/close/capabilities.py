@@ -6,6 +6,7 @@ from memberships.domain.people import ROLE
 from .. import Capabilities, Field, FieldKind, ToDo
 
 MANAGE = "manage_organization"
+SEE_ALL = "view_all_leads"
 VISIBILITY_FIELDS = "visibility_user_lcf_ids"
 VISIBILITY_BEHAVIOR = "visibility_user_lcf_behavior"
 
@@ -102,14 +103,16 @@ CAPABILITIES = Capabilities(
                 VISIBILITY_FIELDS,
                 "Lead visibility fields",
                 FieldKind.NAMED,
-                hint="Without “see all leads”, people with this role see the leads whose field here names them. Three "
-                "at most.",
+                hint="People with this role see the leads that name them in one of these fields. Three at most.",
+                most=3,
+                unless=SEE_ALL,
             ),
             Field(
                 VISIBILITY_BEHAVIOR,
                 "Leads with nobody in these fields",
                 FieldKind.CHOICE,
                 (("require_assignment", "Hidden"), ("allow_unassigned", "Visible")),
+                unless=SEE_ALL,
             ),
         ),
         Kind.GROUP: (Field(NAME, "Name", FieldKind.TEXT),),
