@@ -13,7 +13,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
 from memberships.models import Connection, Job, Plan, Selection
-from sandbox.rehearsal import TWO_PLACES
+from sandbox.rehearsal import PEOPLE_OPS_ROLE, TWO_PLACES
 from tests.pages import Page
 from tests.steps import emails, people
 
@@ -37,6 +37,7 @@ class Ids:
     plan_id: UUID
     job_id: UUID
     pk: int
+    role_id: str
     field: str = "role"
 
 
@@ -75,6 +76,11 @@ EXPECTED: dict[str, tuple[Statuses, Statuses]] = {
     "roles": (GUARDED, NO),
     "roles-freshness": (GUARDED, NO),
     "refresh-roles": (NO, POSTED),
+    "new-role": (GUARDED, (422, 403, 422, 302)),
+    "role": (THEIRS, NO),
+    "edit-role": (THEIRS, (422, 403, 404, 302)),
+    "delete-role": (THEIRS, THEIRS_POSTED),
+    "move-people": (NO, THEIRS_POSTED),
     "audit": (GUARDED, NO),
     "acknowledge": (NO, POSTED),
     "export-audit": (GUARDED, NO),
@@ -132,7 +138,8 @@ def ids(connection: Connection, world, northwind) -> Ids:
         created_at=now,
         state=Job.State.FINISHED,
     )
-    return Ids(people(world, northwind, "user", 1)[0], plans[0].pk, job.pk, connection.pk)
+    role_id = world.role_id(northwind, PEOPLE_OPS_ROLE)
+    return Ids(people(world, northwind, "user", 1)[0], plans[0].pk, job.pk, connection.pk, role_id)
 
 
 def address(name: str, ids: Ids) -> str:
@@ -169,9 +176,10 @@ def test_each_person_gets_the_answers_that_are_theirs(person, method, request, i
     # Leaving gives the consent back, and nothing else is ever changed in Close by asking.
     assert {call.path for call in close.calls if call.method != "GET"} <= {"/oauth2/revoke/"}
     if person != "admin":
-        # May I? is asked once.
-        assert {call.path for call in close.calls} <= {"/api/v1/me/", "/oauth2/revoke/"}
-        assert len(close.calls) <= 2
+        # May I? is asked once, and what a new role can be made of is read of one's own organization.
+        paths = {"/api/v1/me/", "/oauth2/revoke/", "/api/v1/custom_field/lead/"}
+        assert {call.path for call in close.calls} <= paths
+        assert len(close.calls) <= 3
         shown = "".join(content(answer) for answer in answers.values())
         assert [email for email in strangers(world, northwind) if email in shown] == []
 

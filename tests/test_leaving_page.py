@@ -140,7 +140,7 @@ def test_the_review_tells_four_steps_in_their_order(form, robin, world, close):
     inside = sum(robin_is_in(world, group) for group in groups(world))
     assert steps(review) == [
         f"1 Move {tasks} tasks to Sam Okafor and {deals} opportunities to Noor Haddad {tasks + deals}",
-        "2 Change the role of Robin Castellano to Restricted User 1",
+        "2 Change the role of Robin Castellano to Contractor 1",
         f"3 Take Robin Castellano out of {inside} groups {inside}",
         "4 Deactivate Robin Castellano 1",
     ]
@@ -167,7 +167,7 @@ def test_applied_it_ends_in_one_receipt_with_what_is_left_to_do(form, robin, wor
     work()
     receipt = Page.visit(form.client, f"/jobs/{Job.objects.get().pk}/")
     assert not world.membership(robin)["active"]
-    assert world.membership(robin)["role_id"] == "restricteduser"
+    assert world.membership(robin)["role_name"] == "Contractor"
     assert world.desk(robin) == {"tasks": [], "opportunities": []}
     assert set(world.desk(sam)["tasks"]) == {*had[sam]["tasks"], *desk["tasks"]}
     assert set(world.desk(noor)["opportunities"]) == {*had[noor]["opportunities"], *desk["opportunities"]}
