@@ -7,16 +7,19 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
+from memberships.services import connections
 from memberships.views import access
 
 
 def context(request: Any) -> dict[str, Any]:
-    """For base.html: who is signed in, to what, and whether this is only a rehearsal."""
+    """For base.html: who is signed in, to what, what can be done there, and whether this is only a rehearsal."""
     if not hasattr(request, "session"):
         return {"rehearsal": rehearsal()}
+    current = access.current(request)
     return {
         "signed_in": access.signed_in(request),
-        "current": access.current(request),
+        "current": current,
+        "capabilities": connections.capabilities(current.organization) if current else None,
         "access": getattr(request, "access", None),
         "rehearsal": rehearsal(),
     }

@@ -76,6 +76,20 @@ def remove(caller: Caller, group: Group, user_id: str) -> None:
         _log(caller, "updated", group, {"members": before["members"]})
 
 
+def overwrite(organization: Organization, group: Group, user_ids: list[str], name: str) -> None:
+    """What somebody else does in Close: not asked for permission."""
+    before = bodies.group(group)
+    group.user_ids, group.name = list(user_ids), name or group.name
+    previous = {key: value for key, value in before.items() if bodies.group(group)[key] != value}
+    organization.events.record("group", "updated", group.id, bodies.group(group), previous=previous)
+
+
+def drop(organization: Organization, group: Group) -> None:
+    """As `overwrite`."""
+    del organization.groups[group.id]
+    organization.events.record("group", "deleted", group.id, bodies.group(group))
+
+
 def _name(organization: Organization, body: Mapping[str, Any], group: Group | None) -> str:
     name = body.get("name")
     if name in (None, ""):

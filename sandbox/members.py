@@ -55,6 +55,9 @@ def create(world: World, caller: Caller, body: Mapping[str, Any]) -> Membership:
                 "Memberships can not be re-activated with a role that can manage the organization."
             )
         activate(membership, back_as)
+        if not world.switches.reactivation_keeps_groups:
+            for group in organization.groups.values():
+                group.user_ids = [pk for pk in group.user_ids if pk != user.id]
     if world.switches.create_is_logged:
         log(organization, "activated", membership, by=caller)
     return membership

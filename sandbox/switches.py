@@ -34,6 +34,8 @@ class Switches:
     create_overwrites_role: bool = False
     # 2.1 POST for somebody inactive: takes the posted role, or comes back with the old one.
     reactivation_takes_role: bool = True
+    # 4 people who left stay in their groups; whether they still are in them when they come back is unknown.
+    reactivation_keeps_groups: bool = True
     # 2.1, 7.10 whether an API create shows up in the event log.
     create_is_logged: bool = True
     # 2.1 PUT role_id=admin is in the schema, but unproven.

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Self
 
-from sandbox import bodies, members
+from sandbox import bodies, groups, members
 from sandbox.events import EventLog
 from sandbox.oauth import Grants, Holder
 from sandbox.records import (
@@ -303,6 +303,17 @@ class World:
             members.activate(membership, membership.role)
             members.log(organization, "activated", membership, by_user_id=by_user_id)
 
+    def set_group(self, organization_id: str, group_id: str, user_ids: list[str], name: str = "") -> None:
+        """Exactly these users are in it; another name, if one is given."""
+        with self.lock:
+            organization = self.organizations[organization_id]
+            groups.overwrite(organization, organization.groups[group_id], user_ids, name)
+
+    def drop_group(self, organization_id: str, group_id: str) -> None:
+        with self.lock:
+            organization = self.organizations[organization_id]
+            groups.drop(organization, organization.groups[group_id])
+
     def set_permissions(self, organization_id: str, role_id: str, permissions: list[str]) -> None:
         """Edit a role; everyone who holds it has the new permissions at once."""
         with self.lock:
@@ -397,6 +408,16 @@ class World:
             for organization_id in list(self.organizations)
             for person in self.members(organization_id, active=None)
         ]
+
+    def groups(self, organization_id: str) -> dict[str, list[str]]:
+        """The user ids in each group by its name."""
+        with self.lock:
+            found = self.organizations[organization_id].groups.values()
+            return {group.name: list(group.user_ids) for group in found}
+
+    def group_id(self, organization_id: str, name: str) -> str:
+        found = self.organizations[organization_id].groups.values()
+        return next(group.id for group in found if group.name == name)
 
     def desk(self, membership_id: str) -> dict[str, list[str]]:
         """Ids of the open `tasks` and active `opportunities` a member has."""

@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
-from memberships.models import Connection, Job, Plan, Selection
+from memberships.models import Connection, Job, MirroredGroup, Plan, Selection
 from sandbox.rehearsal import PEOPLE_OPS_ROLE, TWO_PLACES
 from tests.pages import Page
 from tests.steps import emails, people
@@ -38,6 +38,7 @@ class Ids:
     job_id: UUID
     pk: int
     role_id: str
+    group_id: str
     field: str = "role"
 
 
@@ -54,6 +55,8 @@ EXPECTED: dict[str, tuple[Statuses, Statuses]] = {
     "select": (NO, POSTED),
     # Nobody is selected by the outsider: back to the list with a sentence.
     "choose-value": ((200, 403, 302, 302), (422, 403, 302, 302)),
+    "join-group": ((200, 403, 302, 302), (422, 403, 302, 302)),
+    "leave-group": ((200, 403, 302, 302), (422, 403, 302, 302)),
     "deactivate": ((200, 403, 302, 302), (302, 403, 302, 302)),
     "reactivate": ((200, 403, 302, 302), (302, 403, 302, 302)),
     "invite": (GUARDED, (422, 403, 422, 302)),
@@ -81,6 +84,14 @@ EXPECTED: dict[str, tuple[Statuses, Statuses]] = {
     "edit-role": (THEIRS, (422, 403, 404, 302)),
     "delete-role": (THEIRS, THEIRS_POSTED),
     "move-people": (NO, THEIRS_POSTED),
+    "groups": (GUARDED, NO),
+    "groups-freshness": (GUARDED, NO),
+    "refresh-groups": (NO, POSTED),
+    "clean-up-groups": (NO, POSTED),
+    "new-group": (GUARDED, (422, 403, 422, 302)),
+    "group": (THEIRS, THEIRS_POSTED),
+    "rename-group": (THEIRS, (422, 403, 404, 302)),
+    "delete-group": (THEIRS, THEIRS_POSTED),
     "audit": (GUARDED, NO),
     "acknowledge": (NO, POSTED),
     "export-audit": (GUARDED, NO),
@@ -116,7 +127,7 @@ def test_every_address_has_an_entry_here():
 
 @pytest.fixture
 def ids(connection: Connection, world, northwind) -> Ids:
-    """A member of Northwind, a plan, a job that is applied, and the admin's connection."""
+    """A member of Northwind in a group, a plan, a job that is applied, and the admin's connection."""
     now = timezone.now()
     plans = [
         Plan.objects.create(
@@ -139,7 +150,13 @@ def ids(connection: Connection, world, northwind) -> Ids:
         state=Job.State.FINISHED,
     )
     role_id = world.role_id(northwind, PEOPLE_OPS_ROLE)
-    return Ids(people(world, northwind, "user", 1)[0], plans[0].pk, job.pk, connection.pk, role_id)
+    (member_id,) = people(world, northwind, "user", 1)
+    inside = [world.membership(member_id)["user_id"]]
+    group_id = world.add_group(northwind, "Bakers", inside)
+    MirroredGroup.objects.create(
+        organization=connection.organization, remote_id=group_id, name="Bakers", user_ids=inside
+    )
+    return Ids(member_id, plans[0].pk, job.pk, connection.pk, role_id, group_id)
 
 
 def address(name: str, ids: Ids) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .items import PERMISSIONS, Item, Items, Kind
-from .people import ROLE, Member, Role, Roster
+from .people import ROLE, Member, Role, Roster, Status
 from .plan import Action, Row, Verdict
 
 BRAKE_SHARE = 0.25
@@ -72,6 +72,10 @@ class Situation:
     def is_active(self, member_id: str) -> bool:
         member = self.roster.members.get(member_id)
         return member is not None and member.active
+
+    def is_inactive(self, member_id: str) -> bool:
+        member = self.roster.members.get(member_id)
+        return member is not None and member.status is Status.INACTIVE
 
     def is_me(self, member_id: str) -> bool:
         member = self.roster.members.get(member_id)
@@ -151,7 +155,9 @@ def brake(rows: Sequence[Row], now: Situation) -> Brake | None:
     people = {
         row.member_id
         for row in will
-        if row.kind is Kind.MEMBER and row.action in (Action.CHANGE, Action.DEACTIVATE)
+        if row.kind is Kind.MEMBER
+        and row.action in (Action.CHANGE, Action.DEACTIVATE)
+        and not now.is_inactive(row.member_id)
     }
     through_roles = {m.id for row in will if PERMISSIONS in row.wanted for m in now.holders(row)}
     existing, active = len(people | through_roles), now.roster.active_count()

@@ -14,7 +14,7 @@ OWNER = "owner"
 OPEN = "open"
 """Whether a task or an opportunity still has to be worked on."""
 MEMBERS = "members"
-"""The user ids of who is in a group that is deleted."""
+"""The user ids of who is in a group, in their order as text: known of one that is to be deleted."""
 
 
 class Kind(StrEnum):

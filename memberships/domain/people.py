@@ -106,6 +106,14 @@ class Roster:
                 found[member.email] = member
         return found
 
+    def by_user(self) -> dict[str, Member]:
+        """One member per user id; where somebody has several memberships the active one counts."""
+        found: dict[str, Member] = {}
+        for member in self.members.values():
+            if member.active or member.user_id not in found:
+                found[member.user_id] = member
+        return found
+
     def of_user(self, user_id: str) -> Member | None:
         mine = [m for m in self.members.values() if m.user_id == user_id]
         return next((m for m in mine if m.active), mine[0] if mine else None)

@@ -104,6 +104,8 @@ class Capabilities:
     """What the API calls it."""
     item_fields: Mapping[Kind, tuple[Field, ...]] = field(default_factory=dict)
     """What besides people can be written here, and which fields of it."""
+    group_deletion_notes: tuple[str, ...] = ()
+    """What deleting a group means besides, in sentences."""
     pinned_views: bool = False
     leaving_notes: tuple[str, ...] = ()
     """What becomes of things when somebody leaves whose work was handed over."""

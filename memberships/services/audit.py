@@ -159,6 +159,9 @@ def outcomes(job: Job, row: Row, outcome: str, error: str, words: Words) -> list
         if row.kind is not Kind.MEMBER:
             entry.item_kind, entry.item_id, entry.item_name = row.kind.value, row.item_id, row.name
             entry.member_name = words.names.get(row.member_id, "")
+        if group_id := group_of(edit.field):
+            entry.item_kind, entry.item_id = Kind.GROUP.value, group_id
+            entry.item_name = words.name(group_id)
         entry.outcome, entry.error = outcome, error
         if edit.field:
             told = words.edit(edit)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -19,8 +19,8 @@ from django.utils import timezone
 
 from memberships.domain.happenings import Happening, Trace
 from memberships.domain.history import STATUS
-from memberships.domain.items import PERMISSIONS, Kind
-from memberships.domain.people import ROLE, Member, Roster, Value
+from memberships.domain.items import NAME, PERMISSIONS, Kind, to_be_made
+from memberships.domain.people import ROLE, Member, Roster, Value, group_of
 from memberships.domain.plan import Action, Edit
 from memberships.models import (
     AuditEntry,
@@ -33,6 +33,7 @@ from memberships.models import (
     Plan,
     PlanRow,
 )
+from memberships.models.plans import as_value
 from memberships.providers import MembershipProvider
 from memberships.providers.errors import ProviderError
 
@@ -44,7 +45,7 @@ log = logging.getLogger(__name__)
 
 # A request whose answer was lost may still take effect for a while; one that was answered shows in the next read.
 _LATE = timedelta(days=1)
-_SLACK = timedelta(minutes=2)
+SLACK = timedelta(minutes=2)
 
 CAN_MANAGE = "can_manage"
 """As a field of a difference: whether somebody can manage the organization."""
@@ -103,11 +104,11 @@ def trace(provider: MembershipProvider, organization: Organization, roster: Rost
     mirror = MirroredMember.objects.filter(organization=organization).values_list("remote_id", "status")
     known = dict(mirror)
     moved = [member for member in roster.members.values() if known.get(member.id) != member.status.value]
-    ours = _sent(organization, since) if moved else {}
-    if all(_is_ours(ours, member, (STATUS, member.status.value)) for member in moved):
+    ours = sent_since(organization, since) if moved else {}
+    if all(is_ours(ours, member, (STATUS, member.status.value)) for member in moved):
         return Trace()
     try:
-        return Trace(provider.happenings(Kind.MEMBER, since - _SLACK))
+        return Trace(provider.happenings(Kind.MEMBER, since - SLACK))
     except ProviderError as error:
         log.info("organization %s: the event log could not be read: %s", organization.pk, error)
         return Trace()
@@ -127,23 +128,28 @@ def notice(
     found = differences(before, roster.members)
     if not found:
         return
-    ours = _sent(organization, since)
+    ours = sent_since(organization, since)
     roles = {row.remote_id: row.role() for row in MirroredRole.objects.filter(organization=organization)}
     words = Words(capabilities(organization), roles)
     entries = []
     for difference in found:
         key = (difference.field, difference.after)
-        sent = _is_ours(ours, difference.member, key)
+        sent = is_ours(ours, difference.member, key)
         through_role = _is_ours_through_role(ours, difference) if sent is None else None
         if through_role is not None:
             if difference.field == ROLE or through_role.cause == Cause.LOST:
                 entries.append(_made_by(through_role, _entry(difference, words, since)))
         elif sent is None:
             happening = (trace or Trace()).of(difference.event, difference.member.id)
-            entries.append(_sharpened(_entry(difference, words, since), happening, roster))
+            entries.append(sharpened(_entry(difference, words, since), happening, roster))
         elif sent.cause == Cause.LOST:
             # Given up as not made, and made after all: ours, but no job will write it down any more.
             entries.append(_made_by(sent, _entry(difference, words, since)))
+    write(organization, entries)
+
+
+def write(organization: Organization, entries: Sequence[AuditEntry]) -> None:
+    """Record what was noticed, and where to find the latest of it."""
     audit.record(organization, entries)
     noticed = [entry for entry in entries if entry.channel == audit.CHANNEL_OUTSIDE]
     if noticed:
@@ -152,12 +158,12 @@ def notice(
         Organization.objects.filter(pk=organization.pk).update(outside_power_number=powerful[-1])
 
 
-def _is_ours(ours: _Ours, member: Member, key: tuple[str, Value]) -> _Sent | None:
+def is_ours(ours: Ours, member: Member, key: tuple[str, Value]) -> Sent | None:
     """The row of ours that may have given this member this value."""
     return ours.get(member.id, {}).get(key) or ours.get(member.email, {}).get(key)
 
 
-def _is_ours_through_role(ours: _Ours, difference: Difference) -> _Sent | None:
+def _is_ours_through_role(ours: Ours, difference: Difference) -> Sent | None:
     """The row of ours that may have brought this about for everyone with a role: it was edited, or deleted.
 
     Nobody active has a role that is deleted; what becomes of those who left with it is up to the provider.
@@ -169,51 +175,78 @@ def _is_ours_through_role(ours: _Ours, difference: Difference) -> _Sent | None:
     return None
 
 
-def _made_by(sent: _Sent, entry: AuditEntry) -> AuditEntry:
+def _made_by(sent: Sent, entry: AuditEntry) -> AuditEntry:
     return audit.made_late(entry, Plan.objects.select_related("job__connection").get(pk=sent.plan_id))
 
 
-class _Sent(NamedTuple):
+class Sent(NamedTuple):
     """A row of ours that may have brought a value about."""
 
     cause: str
     plan_id: UUID
 
 
-type _Ours = Mapping[str, Mapping[tuple[str, Value], _Sent]]
+type Ours = Mapping[str, Mapping[tuple[str, Value], Sent]]
 
 
-def _sent(organization: Organization, since: datetime) -> defaultdict[str, dict[tuple[str, Value], _Sent]]:
-    """By membership id, address and role id: the values plans of ours may have brought about since the last read."""
+def sent_since(
+    organization: Organization, since: datetime
+) -> defaultdict[str, dict[tuple[str, Value], Sent]]:
+    """By membership id, address and role id: the values plans of ours may have brought about since the last read.
+
+    What isn't a person is found by `item_key`; that it is gone is a name of None.
+    """
     now = timezone.now()
     open_still = Q(outcome=Outcome.UNKNOWN) | Q(cause=Cause.LOST)
     # What had shown before the last read began was in that read already.
     shown = Q(outcome=Outcome.DONE, settled_at__lt=since)
-    recent = (Q(sent_at__gte=since - _SLACK) & ~shown) | (open_still & Q(sent_at__gte=now - _LATE))
+    recent = (Q(sent_at__gte=since - SLACK) & ~shown) | (open_still & Q(sent_at__gte=now - _LATE))
     sent = PlanRow.objects.filter(recent, plan__organization=organization)
-    columns = sent.exclude(kind=Kind.ROLE).values_list(
-        "member_id", "email", "action", "edits", "via", "cause", "plan_id"
+    columns = (
+        "cause",
+        "plan_id",
+        "member_id",
+        "email",
+        "kind",
+        "item_id",
+        "name",
+        "action",
+        "edits",
+        "via",
+        "kept",
     )
-    found: defaultdict[str, dict[tuple[str, Value], _Sent]] = defaultdict(dict)
+    found: defaultdict[str, dict[tuple[str, Value], Sent]] = defaultdict(dict)
     # Given up comes first, so that a row somebody still works on takes its place.
-    for member_id, email, action, edits, via, cause, plan_id in sorted(
-        columns, key=lambda c: c[5] != Cause.LOST
+    for cause, plan_id, member_id, email, kind, item_id, name, action, edits, via, kept in sorted(
+        sent.values_list(*columns), key=lambda c: c[0] != Cause.LOST
     ):
-        values: set[tuple[str, Value]] = {(field, after) for field, _, after in edits}
+        values: set[tuple[str, Value]] = {(field, as_value(after)) for field, _, after in edits}
+        keys = [member_id, email]
+        if kind != Kind.MEMBER:
+            keys = [item_key(kind, item_id), item_key(kind, to_be_made(name))]
+            if action == Action.DELETE:
+                values.add((NAME, None))
+        elif action != Action.CHANGE:
+            values.add((STATUS, "inactive" if action == Action.DEACTIVATE else "active"))
+            # Whoever comes back may have lost their groups by that.
+            values |= {(field, False) for field in kept if group_of(field)}
         if via:
             values.add((ROLE, via))
-        if action != Action.CHANGE:
-            values.add((STATUS, "inactive" if action == Action.DEACTIVATE else "active"))
-        for key in filter(None, (member_id, email)):
-            found[key] |= dict.fromkeys(values, _Sent(cause, plan_id))
+        for key in filter(None, keys):
+            found[key] |= dict.fromkeys(values, Sent(cause, plan_id))
     manage = capabilities(organization).manage_permission_name
     for stored in sent.filter(kind=Kind.ROLE):
-        row, its_sending = stored.row(), _Sent(stored.cause, stored.plan_id)
+        row, its_sending = stored.row(), Sent(stored.cause, stored.plan_id)
         if row.action is Action.DELETE:
             found[row.item_id][ROLE, None] = its_sending
         elif isinstance(granted := row.wanted.get(PERMISSIONS), tuple):
             found[row.item_id][CAN_MANAGE, manage in granted] = its_sending
     return found
+
+
+def item_key(kind: str, item_id: str) -> str:
+    """Where `sent_since` has what was sent about a role or a group. What has no id yet has that of `to_be_made`."""
+    return f"{kind}:{item_id}"
 
 
 def _entry(difference: Difference, words: Words, since: datetime) -> AuditEntry:
@@ -239,7 +272,7 @@ def _entry(difference: Difference, words: Words, since: datetime) -> AuditEntry:
     return entry
 
 
-def _sharpened(entry: AuditEntry, happening: Happening | None, roster: Roster) -> AuditEntry:
+def sharpened(entry: AuditEntry, happening: Happening | None, roster: Roster) -> AuditEntry:
     """When exactly it happened, and who did it, as far as the provider's log knows."""
     if happening:
         by = roster.of_user(happening.user_id) if happening.user_id else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import NotRequired, TypedDict, Unpack
@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from memberships.domain import addresses, guards, proposals
 from memberships.domain.guards import Situation
-from memberships.domain.items import NAME, PERMISSIONS, Item, Items, Kind, role_item, to_be_made
+from memberships.domain.items import MEMBERS, NAME, PERMISSIONS, Item, Items, Kind, role_item
 from memberships.domain.people import PINS, ROLE, Member, Value, group_field, group_of
 from memberships.domain.plan import Action, Edit, Row, Verdict, fingerprint
 from memberships.models import Cause, Connection, Job, Outcome, Plan, PlanRow
@@ -21,7 +21,7 @@ from memberships.providers import FieldKind
 
 from . import details, groups, pins, reads, roster
 from .connections import NotAllowed, capabilities, provider_for
-from .wording import counted
+from .wording import counted, people
 from .work import Takers, open_work, to_hand_over
 
 
@@ -49,6 +49,8 @@ class Note(TypedDict):
     title: NotRequired[str]
 
 
+# So many people are named in a sentence; the rest is a number.
+_NAMED = 10
 _STILL_RUNNING = "The job is still running. Wait for it, or stop it first."
 
 
@@ -59,9 +61,25 @@ def change(
     connection: Connection, member_ids: Sequence[str], wanted: Mapping[str, Value], **note: Unpack[Note]
 ) -> Plan:
     """Plan the same new values for these members, from what is true now."""
+    return _change(connection, dict.fromkeys(member_ids, wanted), wanted, **note)
+
+
+def change_each(
+    connection: Connection, wanted: Mapping[str, Mapping[str, Value]], **note: Unpack[Note]
+) -> Plan:
+    """Plan new values by membership id, to each their own; `note` needs a title that says what for."""
+    return _change(connection, wanted, {}, **note)
+
+
+def _change(
+    connection: Connection,
+    wanted: Mapping[str, Mapping[str, Value]],
+    common: Mapping[str, Value],
+    **note: Unpack[Note],
+) -> Plan:
     live = read(connection)
-    rows = _changes(connection, live, member_ids, wanted)
-    return store(connection, Plan.Kind.CHANGE, rows, live, wanted, **note)
+    rows = _changes(connection, live, wanted)
+    return store(connection, Plan.Kind.CHANGE, rows, live, common, **note)
 
 
 def copied_pins(
@@ -84,7 +102,8 @@ def copied_pins(
         raise NothingLeft(f"{name} has no pinned views that could be copied.")
     if not wanted[PINS]:
         raise NothingLeft(f"The views {name} has pinned aren't there any more, or you can't see them.")
-    rows = _changes(connection, live, [pk for pk in member_ids if pk != source_id], wanted)
+    targets = [pk for pk in member_ids if pk != source_id]
+    rows = _changes(connection, live, dict.fromkeys(targets, wanted))
     missing = f"Not copied: {name} has this view pinned, but it isn't there any more, or you can't see it."
     rows += [Row(Action.CHANGE, Verdict.BLOCKED, name=pk, reason=missing) for pk in pinned if pk not in known]
     title = f"Copy the pinned views of {name}."
@@ -188,10 +207,9 @@ def deleted_role(connection: Connection, role_id: str, **note: Unpack[Note]) -> 
 def new_group(connection: Connection, name: str, member_ids: Sequence[str], **note: Unpack[Note]) -> Plan:
     """Plan a group with these members in it."""
     live = _with_groups(connection, read(connection))
-    field = group_field(to_be_made(name))
-    joining = proposals.changes(_found(live, member_ids), {field: True})
-    rows = [proposals.creation(Kind.GROUP, {NAME: name}, live.items)]
-    rows += [replace(row, stage=1, edits=(Edit(field, False, True),)) for row in joining]
+    creation = proposals.creation(Kind.GROUP, {NAME: name}, live.items)
+    joining = proposals.joining(creation, _found(live, member_ids))
+    rows = [creation, *(replace(row, stage=1) for row in [*joining, *_missing(live, member_ids)])]
     return store(connection, Plan.Kind.GROUP, rows, live, **_titled(note, f"Create the group {name}."))
 
 
@@ -211,9 +229,23 @@ def deleted_group(connection: Connection, group_id: str, **note: Unpack[Note]) -
     inside = provider_for(connection).group_members(group_id)
     if inside is None:
         raise Gone
-    rows = [proposals.deletion(group, members=sorted(inside))]
+    group = replace(group, values={**group.values, MEMBERS: tuple(sorted(inside))})
+    rows = [replace(proposals.deletion(group), reason=_loss(live, inside))]
     title = f"Delete the group {group.name}."
     return store(connection, Plan.Kind.GROUP, rows, live, **_titled(note, title))
+
+
+def _loss(live: Live, user_ids: Collection[str]) -> str:
+    """Who loses a group that is deleted."""
+    by_user = live.roster.by_user()
+    names = sorted(by_user[pk].name or by_user[pk].email if pk in by_user else pk for pk in user_ids)
+    if not names:
+        return "Nobody is in it."
+    more = len(names) - _NAMED
+    said = [*names[:_NAMED], f"{more:,} more"] if more > 1 else names
+    listed = f"{', '.join(said[:-1])} and {said[-1]}" if len(said) > 1 else said[0]
+    are, lose = ("is", "loses") if len(names) == 1 else ("are", "lose")
+    return f"{people(len(names))} {are} in it and {lose} it: {listed}."
 
 
 # What follows from a job
@@ -334,19 +366,31 @@ def _with_known_groups(connection: Connection, live: Live) -> Live:
     return replace(live, roster=replace(live.roster, members=members))
 
 
-def _changes(
-    connection: Connection, live: Live, member_ids: Sequence[str], wanted: Mapping[str, Value]
-) -> list[Row]:
-    """A row for each of these members; what the roster doesn't tell is read of those it is to be changed of."""
-    rows = proposals.changes(_found(live, member_ids), wanted)
-    if any(_is_detail(name) for name in wanted):
-        members = detailed(connection, live, [row for row in rows if row.verdict is not Verdict.BLOCKED])
-        rows = proposals.changes([members[row.member_id] for row in rows], wanted)
-    return [_warned(connection, live, row) for row in rows] + [
-        Row(Action.CHANGE, Verdict.BLOCKED, member_id=pk, name=pk, reason="Is no longer in the organization.")
-        for pk in dict.fromkeys(member_ids)
-        if pk not in live.roster.members
-    ]
+def _changes(connection: Connection, live: Live, wanted: Mapping[str, Mapping[str, Value]]) -> list[Row]:
+    """A row for each call these members' new values take; what the roster doesn't tell is read of those it is about."""
+
+    def planned(members: Mapping[str, Member]) -> list[Row]:
+        return [
+            row
+            for pk, fields in wanted.items()
+            if pk in members
+            for part in _calls(fields)
+            for row in proposals.changes([members[pk]], part)
+        ]
+
+    rows = planned(live.roster.members)
+    # Whether a group is there at all is known once it was read.
+    unread = [row for row in rows if row.verdict is not Verdict.BLOCKED or any(map(group_of, row.wanted))]
+    if any(_is_detail(name) for row in unread for name in row.wanted):
+        rows = planned(detailed(connection, live, unread))
+    return [_warned(connection, live, row) for row in rows] + _missing(live, wanted)
+
+
+def _calls(fields: Mapping[str, Value]) -> Iterator[dict[str, Value]]:
+    """What goes in one call: settings together, each group and the pinned views alone."""
+    if together := {name: value for name, value in fields.items() if not _is_detail(name)}:
+        yield together
+    yield from ({name: value} for name, value in fields.items() if _is_detail(name))
 
 
 def _warned(connection: Connection, live: Live, row: Row) -> Row:
@@ -363,6 +407,13 @@ def _warned(connection: Connection, live: Live, row: Row) -> Row:
 
 def _found(live: roster.Live, member_ids: Sequence[str]) -> list[Member]:
     return [live.roster.members[pk] for pk in dict.fromkeys(member_ids) if pk in live.roster.members]
+
+
+def _missing(live: roster.Live, member_ids: Iterable[str]) -> list[Row]:
+    """Those who are not there any more are said, not left out."""
+    gone = [pk for pk in dict.fromkeys(member_ids) if pk not in live.roster.members]
+    row = Row(Action.CHANGE, Verdict.BLOCKED, reason="Is no longer in the organization.")
+    return [replace(row, member_id=pk, name=pk) for pk in gone]
 
 
 def _item(live: Live, kind: Kind, item_id: str) -> Item:

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from django.utils import timezone
 
-from memberships.domain.items import OWNER, WORK, Item, Kind, role_item, to_be_made
+from memberships.domain.items import MEMBERS, OWNER, WORK, Item, Kind, role_item, to_be_made
 from memberships.domain.people import PINS, Member, Role, group_field, group_of
-from memberships.domain.plan import Row
+from memberships.domain.plan import Action, Row
 from memberships.models import Organization
 from memberships.providers import MembershipProvider
 
@@ -69,7 +69,7 @@ def items(
 ) -> dict[tuple[Kind, str], Item]:
     """Everything of the kinds that these rows are about: all roles, all groups, the tasks and opportunities named.
 
-    `moved`: work has been handed over already.
+    A group that is to be deleted is read with its members. `moved`: the rows are done, and are to be taken back.
     """
     by_kind: defaultdict[Kind, list[Row]] = defaultdict(list)
     for row in rows:
@@ -79,10 +79,10 @@ def items(
         found |= {(Kind.ROLE, role.id): role_item(role) for role in roles.values()}
     if Kind.GROUP in by_kind:
         beat()
-        read_at = timezone.now()
-        listed = provider.groups()
-        groups.keep_list(organization, listed, read_at)
-        found |= {(Kind.GROUP, group.id): group for group in listed}
+        found |= {(Kind.GROUP, group.id): group for group in provider.groups()}
+        for row in by_kind[Kind.GROUP]:
+            if row.action is Action.DELETE or (moved and row.action is Action.CREATE):
+                _add_members(provider, organization, found, row.item_id)
     for kind in WORK:
         if its_rows := by_kind.get(kind):
             beat()
@@ -90,3 +90,21 @@ def items(
             owners = {str(edit.after if moved else edit.before) for edit in edits}
             found |= provider.find_work(kind, [row.item_id for row in its_rows], owners)
     return found
+
+
+def _add_members(
+    provider: MembershipProvider,
+    organization: Organization,
+    found: dict[tuple[Kind, str], Item],
+    group_id: str,
+) -> None:
+    """Say of a group who is in it: that is lost when it is deleted."""
+    if (group := found.get((Kind.GROUP, group_id))) is None:
+        return
+    read_at = timezone.now()
+    users = provider.group_members(group_id)
+    groups.keep_members(organization, group_id, users, read_at)
+    if users is None:
+        del found[Kind.GROUP, group_id]
+    else:
+        found[Kind.GROUP, group_id] = replace(group, values={**group.values, MEMBERS: tuple(sorted(users))})

@@ -22,8 +22,9 @@ from memberships.domain.plan import Action, Row
 from memberships.models import Connection, MirroredMember, MirroredRole, Organization
 from memberships.providers.errors import ProviderError
 
-from . import outside
+from . import groups, outside
 from .connections import permit, provider_for
+from .freshness import Freshness, freshness_of
 
 _COLUMNS = {
     "name": ("sort_name", "id"),
@@ -200,18 +201,6 @@ def keep_member(organization: Organization, member: Member, request: Row) -> Non
 
 # Freshness
 
-# After a refresh that failed: so long nobody tries by themselves, and people can read why.
-_TRY_AGAIN = timedelta(minutes=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Freshness:
-    read_at: datetime | None
-    stale: bool
-    refreshing: bool
-    error: str
-    failed_lately: bool
-
 
 def freshness(organization: Organization) -> Freshness:
     return freshness_of(
@@ -220,18 +209,6 @@ def freshness(organization: Organization) -> Freshness:
         organization.refresh_error,
         settings.MIRROR_FRESH_S,
     )
-
-
-def freshness_of(
-    read_at: datetime | None, refresh_until: datetime | None, error: str, fresh_s: float
-) -> Freshness:
-    """How fresh something read at that time is. `refresh_until` lies ahead while somebody reads it again."""
-    now = timezone.now()
-    stale = read_at is None or now - read_at > timedelta(seconds=fresh_s)
-    refreshing = refresh_until is not None and refresh_until > now
-    tried_at = refresh_until if error and not refreshing else None
-    failed_lately = tried_at is not None and now - tried_at < _TRY_AGAIN
-    return Freshness(read_at, stale, refreshing, error, failed_lately)
 
 
 def claim_refresh(organization: Organization) -> bool:
@@ -244,21 +221,24 @@ def claim_refresh(organization: Organization) -> bool:
     return claimed > 0
 
 
-def refresh(connection: Connection) -> None:
-    """Read everything behind a page; what goes wrong is kept for the freshness line."""
+def refresh(connection: Connection) -> bool:
+    """Read everything behind a page; what goes wrong is kept for the freshness line, and answers False."""
     organization = Organization.objects.filter(pk=connection.organization_id)
     try:
         read(connection, patient=True)
     except ProviderError as error:
         organization.update(refresh_until=timezone.now(), refresh_error=str(error)[:300])
-    else:
-        organization.update(refresh_until=None)  # also when something newer was there already
+        return False
+    organization.update(refresh_until=None)  # also when something newer was there already
+    return True
 
 
 @task
 def refresh_roster(connection_pk: int) -> None:
-    """`refresh`, for the queue."""
-    refresh(Connection.objects.select_related("organization").get(pk=connection_pk))
+    """`refresh`, for the queue; then the groups, if it is time for them."""
+    connection = Connection.objects.select_related("organization").get(pk=connection_pk)
+    if refresh(connection):
+        groups.refresh_if_due(connection)
 
 
 # Looking things up

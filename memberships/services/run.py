@@ -426,19 +426,23 @@ class Run:
     def show_in_mirror(self, done: Iterable[int], shown: Mapping[int, Subject | None]) -> None:
         """Roles and groups as they are now, without a read of everyone."""
         for pk in done:
-            member = self.now.roster.members.get(self.rows[pk].member_id)
             subject = shown[pk]
             item = subject if isinstance(subject, Item) else None
             roster.keep_role(self.organization, self.rows[pk], item, self.now.manage_permission)
-            groups.keep_row(self.organization, self.rows[pk], item, member.user_id if member else "")
+            groups.keep_row(self.organization, self.rows[pk], item)
 
     def made(self, pk: int, item: Item) -> None:
         """Something new has an id now; rows that wait for it learn it."""
         self.put([pk], item_id=item.id)
         self.rows[pk] = replace(self.rows[pk], item_id=item.id)
         awaited = group_field(to_be_made(item.name))
+        members: dict[str, Member] = self.now.roster.members  # type: ignore[assignment]
         for other, row in self.rows.items():
             if awaited in row.wanted:
+                if member := members.get(row.member_id):
+                    # Nobody is in a group that has just been made.
+                    settings = {group_field(item.id): False, **member.settings}
+                    members[member.id] = replace(member, settings=settings)
                 edits = tuple(replace(e, field=group_field(item.id)) for e in row.edits)
                 self.put([other], edits=[[e.field, e.before, e.after] for e in edits])
                 self.rows[other] = replace(row, edits=edits)

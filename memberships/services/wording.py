@@ -158,6 +158,8 @@ class Words:
             for field, before in expected.items()
             if field != MEMBERS and subject.value(field) != before
         ]
+        if MEMBERS in expected and subject.value(MEMBERS) != expected[MEMBERS]:
+            moved.append("Other people are in it now than at the review.")
         return " ".join(["Changed by someone else since the review:", *moved])
 
     def otherwise(self, row: Row, subject: Subject | None) -> str:

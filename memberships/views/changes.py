@@ -12,12 +12,13 @@ from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 
 from memberships.domain import permissions
-from memberships.domain.people import ROLE, Value
+from memberships.domain.people import ROLE, Status, Value, group_field
 from memberships.forms import InviteForm, MemberForm, ReasonForm, ValueForm
-from memberships.models import Plan
+from memberships.forms.groups import MemberGroupsForm
+from memberships.models import MirroredMember, Plan
 from memberships.providers import FieldKind
 from memberships.providers.errors import ProviderError
-from memberships.services import audit, details, proposals, roster, selection
+from memberships.services import audit, details, groups, proposals, roster, selection
 from memberships.services.connections import capabilities
 from memberships.services.roles import HeldRole, overview
 from memberships.services.wording import Words
@@ -110,14 +111,23 @@ def member(request: ManagerRequest, member_id: str) -> HttpResponse:
     form = MemberForm(
         _typed(request), capabilities=its_capabilities, roles=roles, current=current, numbers=numbers
     )
+    its_groups = _groups(request, row)
+    for errors in its_groups.errors.values() if its_groups else ():
+        form.add_error(None, list(errors))
     if request.method == "POST" and form.is_valid():
-        if not (wanted := form.wanted()):
+        joined = its_groups.wanted() if its_groups else {}
+        wanted = form.wanted() | {group_field(pk): inside for pk, inside in joined.items()}
+        propose = partial(proposals.change, request.connection, [member_id], wanted)
+        if joined:
+            propose = partial(propose, title=f"Change {row.name or row.email}.")
+        if not wanted:
             form.add_error(None, "Nothing is changed yet: choose another value first.")
-        elif review := _review(form, partial(proposals.change, request.connection, [member_id], wanted)):
+        elif review := _review(form, propose):
             return review
     entries = Paginator(audit.of_member(request.organization, member_id, row.email), HISTORY_PAGE)
     context = {
         "form": form,
+        "groups": its_groups,
         "member": row,
         "numbers_known": numbers is not None,
         "more": sorted(row.more.items()),
@@ -128,6 +138,16 @@ def member(request: ManagerRequest, member_id: str) -> HttpResponse:
         "pinned_views": its_capabilities.pinned_views,
     }
     return render(request, "memberships/member.html", context, status=_status(form))
+
+
+def _groups(request: ManagerRequest, row: MirroredMember) -> MemberGroupsForm | None:
+    """The groups somebody is in, as far as groups exist and were read."""
+    if not capabilities(request.organization).groups or not request.organization.groups_read_at:
+        return None
+    known = groups.everything(request.organization)
+    inside = {group.remote_id for group in known if row.user_id in group.user_ids}
+    may_join = row.status != Status.INACTIVE
+    return MemberGroupsForm(_typed(request), groups=known, inside=inside, may_join=may_join)
 
 
 def _numbers(

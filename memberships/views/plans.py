@@ -289,11 +289,13 @@ def _notes(request: ManagerRequest, its_plan: Plan) -> tuple[str, ...]:
     will = plans.rows(its_plan, Verdict.WILL)
     if its_plan.kind == Plan.Kind.LEAVE:
         return its_capabilities.leaving_notes
+    ungrouping = will.filter(kind=Kind.GROUP, action=Action.DELETE).exists()
     going = will.filter(action=Action.DEACTIVATE).exists()
     returning = will.filter(action=Action.REACTIVATE).exists() and its_plan.kind != Plan.Kind.INVITE
     return (
         *(its_capabilities.deactivation_notes if going else ()),
         *(its_capabilities.reactivation_notes if returning else ()),
+        *(its_capabilities.group_deletion_notes if ungrouping else ()),
         *(
             f"{wording.members(number)}: {caution[0].lower()}{caution[1:]}"
             for caution, number in plans.cautions(its_plan).items()
@@ -352,4 +354,6 @@ def _back(its_plan: Plan) -> tuple[str, str]:
     first = its_plan.rows.order_by("position").first()
     if first and first.kind == Kind.ROLE:
         return "Roles", "roles"
+    if its_plan.kind == Plan.Kind.GROUP:
+        return "Groups", "groups"
     return "Members", "members"

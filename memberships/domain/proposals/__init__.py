@@ -2,7 +2,16 @@
 
 from .items import creation, deletion, edit, merged, transfers
 from .leaving import leaving
-from .people import changes, deactivations, invitations, least_role, lesser_role, reactivations, resends
+from .people import (
+    changes,
+    deactivations,
+    invitations,
+    joining,
+    least_role,
+    lesser_role,
+    reactivations,
+    resends,
+)
 from .successors import again, undo
 
 __all__ = [
@@ -13,6 +22,7 @@ __all__ = [
     "deletion",
     "edit",
     "invitations",
+    "joining",
     "least_role",
     "leaving",
     "lesser_role",

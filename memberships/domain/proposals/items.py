@@ -49,18 +49,14 @@ def merged(now: Value, opened: Value, wanted: Value) -> tuple[str, ...]:
     return tuple(sorted(is_now - (was - will_be) | (will_be - was)))
 
 
-def deletion(
-    item: Item, *, holders: int = 0, carriers: int = 0, editable: bool = True, members: Iterable[str] = ()
-) -> Row:
-    """Take a role or group away.
+def deletion(item: Item, *, holders: int = 0, carriers: int = 0, editable: bool = True) -> Row:
+    """Take a role or group away; a group says itself who is in it.
 
-    `holders` are the active people with the role, `carriers` those who left with it, `members` the user ids in the
-    group.
+    `holders` are the active people with the role, `carriers` those who left with it.
     """
-    kept = dict(item.values)
-    if item.kind is Kind.GROUP:
-        kept[MEMBERS] = tuple(members)
-    row = Row(Action.DELETE, Verdict.WILL, name=item.name, kind=item.kind, item_id=item.id, kept=kept)
+    row = Row(
+        Action.DELETE, Verdict.WILL, name=item.name, kind=item.kind, item_id=item.id, kept=dict(item.values)
+    )
     if not editable:
         return row.blocked("This is a system role, which can't be deleted.")
     if holders:
@@ -103,12 +99,7 @@ def again(row: Row, items: Items, holders: Mapping[str, int]) -> Row:
     if item is None:
         return _missing(row)
     if row.action is Action.DELETE:
-        members = row.kept.get(MEMBERS)
-        return deletion(
-            item,
-            holders=holders.get(item.id, 0),
-            members=members if isinstance(members, tuple) else (),
-        )
+        return deletion(item, holders=holders.get(item.id, 0))
     wanted = {
         e.field: merged(item.value(e.field), e.before, e.after) if e.field == PERMISSIONS else e.after
         for e in row.edits

@@ -4,7 +4,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from ..addresses import Entry
-from ..people import RESENT, ROLE, Member, Role, Roster, Status, Value
+from ..items import to_be_made
+from ..people import RESENT, ROLE, Member, Role, Roster, Status, Value, group_field, group_of
 from ..plan import Action, Edit, Row, Verdict
 from ..reading import leaves_groups
 
@@ -26,10 +27,26 @@ def changes(
         row = Row(Action.CHANGE, Verdict.WILL, member.id, member.email, member.name, edits)
         if not edits:
             row = row.already("Already so: nothing is sent.")
+        elif any(group_of(edit.field) and edit.before is None for edit in edits):
+            row = row.blocked("There is no such group any more.")
         elif member.status is Status.INACTIVE and not (leaves_groups(row) or member.id in coming_back):
             row = row.blocked("Inactive: reactivate them first.")
         rows[member.id] = row
     return list(rows.values())
+
+
+def joining(creation: Row, members: Iterable[Member]) -> list[Row]:
+    """Put each member into the group that the row `creation` makes in an earlier stage."""
+    edits = (Edit(group_field(to_be_made(creation.name)), False, True),)
+    rows = []
+    for member in {member.id: member for member in members}.values():
+        row = Row(Action.CHANGE, Verdict.WILL, member.id, member.email, member.name, edits)
+        if creation.verdict is not Verdict.WILL:
+            row = row.blocked("The group is not made, so nobody is put into it.")
+        elif member.status is Status.INACTIVE:
+            row = row.blocked("Inactive: reactivate them first.")
+        rows.append(row)
+    return rows
 
 
 def invitations(

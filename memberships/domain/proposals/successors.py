@@ -5,15 +5,16 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from ..addresses import Entry
-from ..items import MEMBERS, NAME, OWNER, WORK, Items, Kind, to_be_made
-from ..people import ROLE, Member, Role, Roster, Status, group_field
+from ..items import MEMBERS, OWNER, WORK, Items, Kind, to_be_made
+from ..people import ROLE, Member, Role, Roster, Status, group_field, group_of
 from ..plan import Action, Edit, Row, Verdict
 from ..reading import leaves_groups
 from . import items as of_items
-from .people import changes, deactivations, invitations, invited_again, reactivations, resends
+from .people import changes, deactivations, invitations, invited_again, joining, reactivations, resends
 
 _CHANGED_SINCE = "Changed since by someone else: left as it is."
 _GONE = "Is no longer in the organization."
+_NO_GROUP = "There is no such group any more."
 
 
 def again(
@@ -44,6 +45,9 @@ def again(
                 found = deactivations([member], removes=bool(row.kept))
             case Action.RESEND:
                 found = resends([member])
+            case _ if (awaited := _awaited(row)) is not None:
+                makers = [r for r in planned if r.action is Action.CREATE and to_be_made(r.name) == awaited]
+                found = joining(makers[0], [member]) if makers else [row.blocked(_NO_GROUP)]
             case _:
                 found = changes([member], row.wanted, coming_back=coming_back)
         planned += [replace(new, stage=row.stage) for new in found]
@@ -62,9 +66,20 @@ def undo(
     left = [roster.members[row.member_id] for row in rows if _deactivates(row, roster)]
     # Who is back before the rest of what was theirs is.
     back_first = {row.member_id for row in reactivations(left, roles) if row.verdict is not Verdict.BLOCKED}
+    # Whoever left a group before it was deleted goes into the one that is made in its place.
+    remade = {
+        row.item_id: (row, of_items.undone(row, items or {}, _holders(roster)))
+        for row in rows
+        if row.kind is Kind.GROUP and row.action is Action.DELETE
+    }
     planned: list[Row] = []
     for row in rows:
         member = roster.members.get(row.member_id) or by_email.get(row.email)
+        emptied = [pk for f, value in row.wanted.items() if (pk := group_of(f)) in remade and value is False]
+        if emptied and member is not None:
+            deleted, made = remade[emptied[0]]
+            planned += [replace(new, stage=2 * (last - deleted.stage) + 1) for new in joining(made, [member])]
+            continue
         match row.action:
             case _ if row.kind is not Kind.MEMBER:
                 its_undoing = of_items.undone(row, items or {}, _holders(roster))
@@ -89,7 +104,8 @@ def undo(
         stage = 2 * (last - row.stage)
         planned += [replace(new, stage=stage) for new in found]
         if row.kind is Kind.GROUP and row.action is Action.DELETE:
-            planned += [replace(new, stage=stage + 1) for new in _regrouped(row, roster)]
+            planned += [replace(new, stage=stage + 1) for new in _regrouped(row, found[0], roster)]
+    planned = [_emptied(row, planned, roster) for row in planned]
     return sorted(planned, key=lambda row: row.stage)
 
 
@@ -123,13 +139,35 @@ def _for_active(row: Row, roster: Roster, coming_back: Collection[str]) -> Row:
     return row
 
 
-def _regrouped(row: Row, roster: Roster) -> list[Row]:
+def _regrouped(row: Row, creation: Row, roster: Roster) -> list[Row]:
     """Whoever was in a group that was deleted is put into the one that is made in its place."""
-    field = group_field(to_be_made(str(row.kept[NAME])))
-    user_ids = row.kept.get(MEMBERS)
-    members = {member.user_id: member for member in roster.members.values()}
-    found = [members[pk] for pk in user_ids if pk in members] if isinstance(user_ids, tuple) else []
-    return [replace(new, edits=(Edit(field, False, True),)) for new in changes(found, {field: True})]
+    user_ids, by_user = row.kept.get(MEMBERS), roster.by_user()
+    user_ids = user_ids if isinstance(user_ids, tuple) else ()
+    found = joining(creation, [by_user[pk] for pk in user_ids if pk in by_user])
+    lost = Row(Action.CHANGE, Verdict.BLOCKED, edits=found[0].edits if found else (), reason=_GONE)
+    return found + [replace(lost, name=pk) for pk in user_ids if pk not in by_user]
+
+
+def _emptied(row: Row, planned: Iterable[Row], roster: Roster) -> Row:
+    """A group that is deleted, with those in it whom the same plan doesn't take out before."""
+    inside = row.kept.get(MEMBERS)
+    if row.kind is not Kind.GROUP or row.action is not Action.DELETE or not isinstance(inside, tuple):
+        return row
+    field = group_field(row.item_id)
+    leaving = {
+        roster.members[r.member_id].user_id
+        for r in planned
+        if r.verdict is Verdict.WILL and r.wanted.get(field) is False
+    }
+    left = tuple(pk for pk in inside if pk not in leaving)
+    reason = "Others were put into it since: they lose it too." if left else row.reason
+    return replace(row, kept={**row.kept, MEMBERS: left}, reason=reason)
+
+
+def _awaited(row: Row) -> str | None:
+    """What stands for the id of the group that a row waits for; None when it waits for none."""
+    found = (group_of(field) for field in row.wanted)
+    return next((pk for pk in found if pk.startswith(to_be_made(""))), None)
 
 
 def _holders(roster: Roster) -> Counter[str]:

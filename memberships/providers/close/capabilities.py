@@ -119,6 +119,10 @@ CAPABILITIES = Capabilities(
         Kind.TASK: (Field(OWNER, "Goes to", FieldKind.PERSON),),
         Kind.OPPORTUNITY: (Field(OWNER, "Goes to", FieldKind.PERSON),),
     },
+    group_deletion_notes=(
+        "Close refuses to delete a group while saved reports or smart views refer to it.",
+        "Undo makes a new group with the same name and active people, but with a new id.",
+    ),
     pinned_views=True,
     event_log=True,
 )
