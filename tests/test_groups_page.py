@@ -380,6 +380,8 @@ def test_deleting_says_who_loses_the_group(admin, bakers, users, world):
     page = visit(admin, f"{bakers}/delete/")
     assert "3 people are in it." in page.text
     review = page.press("Review")
+    (crumb,) = [e for e in review.all("p") if e.attributes.get("class") == "crumb"]
+    assert crumb.text == "Groups"
     ((what, change),) = review.rows("Will change")
     assert (what, change.startswith("Delete 3 people are in it and lose it: ")) == ("Bakers Group", True)
     assert world.membership(users[0])["full_name"] in change

@@ -354,6 +354,6 @@ def _back(its_plan: Plan) -> tuple[str, str]:
     first = its_plan.rows.order_by("position").first()
     if first and first.kind == Kind.ROLE:
         return "Roles", "roles"
-    if its_plan.kind == Plan.Kind.GROUP:
+    if first and first.kind == Kind.GROUP:
         return "Groups", "groups"
     return "Members", "members"
