@@ -29,6 +29,7 @@ urlpatterns = [
     path("members/selection/<slug:field>/", changes.choose_value, name="choose-value"),
     path("members/deactivate/", changes.leave_or_return, {"action": "deactivate"}, name="deactivate"),
     path("members/reactivate/", changes.leave_or_return, {"action": "reactivate"}, name="reactivate"),
+    path("members/resend/", changes.leave_or_return, {"action": "resend"}, name="resend"),
     path("members/invite/", changes.invite, name="invite"),
     path("members/export/", members.export, name="export-members"),
     path("members/as-of/", history.as_of, name="as-of"),

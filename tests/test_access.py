@@ -59,6 +59,8 @@ EXPECTED: dict[str, tuple[Statuses, Statuses]] = {
     "leave-group": ((200, 403, 302, 302), (422, 403, 302, 302)),
     "deactivate": ((200, 403, 302, 302), (302, 403, 302, 302)),
     "reactivate": ((200, 403, 302, 302), (302, 403, 302, 302)),
+    # Close sends no invitations that could be sent again.
+    "resend": ((404, 403, 404, 302), (404, 403, 404, 302)),
     "invite": (GUARDED, (422, 403, 422, 302)),
     "export-members": (GUARDED, NO),
     "find-members": (GUARDED, NO),

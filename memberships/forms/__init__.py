@@ -11,13 +11,14 @@ from django.utils import timezone
 
 from memberships.domain import addresses
 from memberships.domain.listing import SORTS, Query
-from memberships.domain.people import Role, Status
+from memberships.domain.people import Role, Status, Value
+from memberships.providers import Field
 
 from .leaving import LeavingForm
 from .person import PersonField
 from .role import RoleForm
 from .roles import CompareForm, WhoCanForm
-from .values import MemberForm, ReasonForm, ValueForm, reason
+from .values import Choices, MemberForm, ReasonForm, ValueForm, reason
 
 __all__ = [
     "AsOfForm",
@@ -97,9 +98,32 @@ class InviteForm(forms.Form):
     )
     reason = reason()
 
-    def __init__(self, *args: Any, roles: Mapping[str, Role], **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        roles: Mapping[str, Role],
+        also: Mapping[Field, Choices] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """`also` are other fields somebody can be invited with, with their choices."""
         super().__init__(*args, **kwargs)
+        self.also = also or {}
         self.fields["role"].choices = [("", "Choose a role"), *((r.id, r.name) for r in roles.values())]  # type: ignore[attr-defined]
+        for field, choices in self.also.items():
+            self.fields[field.name] = forms.ChoiceField(
+                label=field.label,
+                required=False,
+                choices=[("", "As usual"), *choices],
+                help_text=field.hint,
+                error_messages={"invalid_choice": "Choose one of the list."},
+            )
+
+    def more(self) -> dict[str, Value]:
+        """The other fields that were given a value."""
+        return {f.name: f.parse(self.cleaned_data[f.name]) for f in self.also if self.cleaned_data[f.name]}
+
+    def others(self) -> list[forms.BoundField]:
+        return [self[field.name] for field in self.also]
 
     def clean_addresses(self) -> str:
         text: str = self.cleaned_data["addresses"]

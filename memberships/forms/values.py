@@ -37,16 +37,30 @@ class ReasonForm(forms.Form):
 class ValueForm(forms.Form):
     """A new value of one field for the selected members. The server keeps the selection; the form never carries it."""
 
-    def __init__(self, data: QueryDict | None, *, field: Field, roles: Mapping[str, Role]) -> None:
+    def __init__(
+        self,
+        data: QueryDict | None,
+        *,
+        field: Field,
+        roles: Mapping[str, Role],
+        profiles: Choices = (),
+        also: Sequence[Field] = (),
+    ) -> None:
+        """`also` are fields that may be set with this one, and are left as they are otherwise."""
         super().__init__(data)
         self.field = field
-        self.fields["value"] = _input(field, _choices(field, roles, ()), empty="Choose")
+        self.also = also
+        self.fields["value"] = _input(field, _choices(field, roles, (), profiles), empty="Choose")
         if field.kind is FieldKind.ROLE:
             self.fields["value"].label = "New role"
+        for other in also:
+            choices = _choices(other, roles, (), profiles)
+            self.fields[other.name] = _input(other, choices, empty="Leave as it is", required=False)
         self.fields["reason"] = reason()
 
     def wanted(self) -> dict[str, Value]:
-        return {self.field.name: self.field.parse(self.cleaned_data["value"])}
+        more = {f.name: f.parse(self.cleaned_data[f.name]) for f in self.also if self.cleaned_data[f.name]}
+        return {self.field.name: self.field.parse(self.cleaned_data["value"])} | more
 
 
 class MemberForm(forms.Form):
@@ -60,17 +74,18 @@ class MemberForm(forms.Form):
         roles: Mapping[str, Role],
         current: Mapping[str, Value],
         numbers: Choices | None,
+        profiles: Choices = (),
     ) -> None:
         super().__init__(data, initial={f.name: f.posted(current.get(f.name)) for f in capabilities.fields})
         self.capabilities = capabilities
         for field in capabilities.fields:
             held = self.initial[field.name]
-            choices = _choices(field, roles, numbers or ())
+            choices = _choices(field, roles, numbers or (), profiles)
             if held and held not in dict(choices):
                 # A value we don't know stays as it is until another one is chosen.
                 unread = field.kind is FieldKind.NUMBER and numbers is None
                 choices = [(held, held if unread else f"{held} (unknown)"), *choices]
-            may_clear = field.kind is FieldKind.NUMBER
+            may_clear = field.kind in (FieldKind.NUMBER, FieldKind.PROFILE)
             empty = "None" if may_clear else "" if held else "–"
             self.fields[field.name] = _input(field, choices, empty=empty, required=False, held=held)
         self.fields["reason"] = reason()
@@ -80,15 +95,17 @@ class MemberForm(forms.Form):
         found: dict[str, Value] = {}
         for field in self.capabilities.fields:
             posted = self.cleaned_data[field.name]
-            clears = field.kind in (FieldKind.NUMBER, FieldKind.URL)
+            clears = field.kind in (FieldKind.NUMBER, FieldKind.URL, FieldKind.PROFILE, FieldKind.TEXT)
             changed = field.name in self.data and posted != self.initial[field.name]
             if changed and (posted or clears):
                 found[field.name] = field.parse(posted)
         return found
 
 
-def _choices(field: Field, roles: Mapping[str, Role], numbers: Choices) -> Choices:
+def _choices(field: Field, roles: Mapping[str, Role], numbers: Choices, profiles: Choices) -> Choices:
     match field.kind:
+        case FieldKind.PROFILE:
+            return profiles
         case FieldKind.ROLE:
             return [(role.id, role.name) for role in roles.values()]
         case FieldKind.NUMBER:
@@ -123,6 +140,14 @@ def _input(
             error_messages={"invalid": "Give an address that starts with https://."},
             help_text=field.hint,
             widget=forms.TextInput({"inputmode": "url", "autocomplete": "off", "spellcheck": "false"}),
+        )
+    if field.kind is FieldKind.TEXT:
+        return forms.CharField(
+            label=field.label,
+            required=False,
+            max_length=255,
+            help_text=field.hint,
+            widget=forms.TextInput({"autocomplete": "off"}),
         )
     return forms.ChoiceField(
         label=field.label,

@@ -94,6 +94,8 @@ class Capabilities:
     invite: bool
     invites_managers: bool
     """May a role that can manage be given by invitation?"""
+    invited_with: tuple[str, ...]
+    """Fields an invitation may carry besides the role."""
     deactivate: bool
     deactivation_notes: tuple[str, ...]
     """What deactivating does and doesn't do, in sentences."""
@@ -117,7 +119,7 @@ class Capabilities:
     removes: bool = False
     """Deactivating deletes: nobody can be reactivated, and they can only be invited again."""
     resend: bool = False
-    statuses: tuple[str, ...] = ("active", "inactive")
+    statuses: tuple[str, ...] = ("active", "inactive", "pending")
     demotion_note: str = ""
     """What may happen to somebody who loses the power to manage, in a sentence."""
     at_once: int = 1

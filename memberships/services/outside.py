@@ -130,7 +130,7 @@ def notice(
         return
     ours = sent_since(organization, since)
     roles = {row.remote_id: row.role() for row in MirroredRole.objects.filter(organization=organization)}
-    words = Words(capabilities(organization), roles)
+    words = Words(capabilities(organization), roles, organization.names)
     entries = []
     for difference in found:
         key = (difference.field, difference.after)

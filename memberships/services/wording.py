@@ -90,6 +90,25 @@ class Words:
         """What deactivating is called where it deletes."""
         return "Remove" if self.capabilities.removes else "Deactivate"
 
+    def deed(self, row: Row, *, past: bool = False) -> str:
+        """What happens to the subject of a row that is more than a change."""
+        d = "d" if past else ""
+        match row.action:
+            case Action.INVITE:
+                return f"Invite{d} as {self.value(ROLE, row.wanted.get(ROLE))}"
+            case Action.REACTIVATE:
+                return f"Reactivate{d} as {self.value(ROLE, row.wanted.get(ROLE))}"
+            case Action.DEACTIVATE:
+                return f"{self.leave}{d}"
+            case Action.CREATE:
+                return f"Create{d}"
+            case Action.DELETE:
+                return f"Delete{d}"
+            case Action.RESEND:
+                return "Sent again" if past else "Send the invitation again"
+            case Action.CHANGE:
+                return f"Change{d}"
+
     def label(self, field: str) -> str:
         if group_id := group_of(field):
             return f"Group {self.name(group_id)}"

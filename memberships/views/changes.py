@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.core.paginator import Paginator
+from django.core.paginator import Page, Paginator
 from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 
@@ -16,9 +17,9 @@ from memberships.domain.people import ROLE, Status, Value, group_field
 from memberships.forms import InviteForm, MemberForm, ReasonForm, ValueForm
 from memberships.forms.groups import MemberGroupsForm
 from memberships.models import MirroredMember, Plan
-from memberships.providers import FieldKind
+from memberships.providers import Capabilities, FieldKind
 from memberships.providers.errors import ProviderError
-from memberships.services import audit, details, groups, proposals, roster, selection
+from memberships.services import audit, details, groups, proposals, roster, selection, versions
 from memberships.services.connections import capabilities
 from memberships.services.roles import HeldRole, overview
 from memberships.services.wording import Words
@@ -42,12 +43,20 @@ def choose_value(request: ManagerRequest, field: str) -> HttpResponse:
         messages.warning(request, _NOBODY)
         return redirect("members")
     roles = roster.roles(request.organization)
-    form = ValueForm(_typed(request), field=its_field, roles=roles)
+    # Whoever loses a role may lose what came with it: what can make up for that is offered beside.
+    also = [f for f in capabilities(request.organization).fields if f.kind is FieldKind.PROFILE]
+    form = ValueForm(
+        _typed(request),
+        field=its_field,
+        roles=roles,
+        profiles=_profiles(request, needed=its_field in also or field == ROLE),
+        also=also if field == ROLE else (),
+    )
     if request.method == "POST" and form.is_valid():
         ids = [row.remote_id for row in chosen]
         if review := _review(form, partial(proposals.change, request.connection, ids, form.wanted())):
             return review
-    words = Words(capabilities(request.organization), roles)
+    words = Words(capabilities(request.organization), roles, request.organization.names)
     context = {
         "form": form,
         "title": "Change role" if field == ROLE else f"Change {its_field.label.lower()}",
@@ -64,14 +73,15 @@ def _blast_radius(request: ManagerRequest) -> list[tuple[HeldRole, tuple[str, ..
 
 @manager_required
 def leave_or_return(request: ManagerRequest, action: str) -> HttpResponse:
-    """Deactivate or reactivate everyone selected."""
+    """Deactivate, reactivate, or invite again everyone selected."""
+    if action not in _actions(capabilities(request.organization)):
+        raise Http404
     chosen = selection.members(request.session_key, request.organization)
     if not chosen:
         messages.warning(request, _NOBODY)
         return redirect("members")
     its_capabilities = capabilities(request.organization)
-    leaving = action == "deactivate"
-    propose = proposals.deactivation if leaving else proposals.reactivation
+    title, propose, notes = _actions(its_capabilities)[action]
     form = ReasonForm(_typed(request))
     if request.method == "POST" and form.is_valid():
         ids = [row.remote_id for row in chosen]
@@ -80,20 +90,41 @@ def leave_or_return(request: ManagerRequest, action: str) -> HttpResponse:
     words = Words(its_capabilities, roster.roles(request.organization))
     context = {
         "form": form,
-        "title": "Deactivate" if leaving else "Reactivate",
-        "notes": its_capabilities.deactivation_notes if leaving else its_capabilities.reactivation_notes,
+        "title": title,
+        "notes": notes,
         "chosen": [(row, words.value(ROLE, row.role_id)) for row in chosen],
-        "one_by_one": leaving and its_capabilities.work,
+        "one_by_one": action == "deactivate" and its_capabilities.work,
     }
     return render(request, "memberships/choose_value.html", context, status=_status(form))
 
 
+type _Action = tuple[str, Callable[..., Plan], tuple[str, ...]]
+
+
+def _actions(its_capabilities: Capabilities) -> dict[str, _Action]:
+    """What can be done here with everyone selected, besides new values: its title, its plan, and what to know."""
+    leave = "Remove" if its_capabilities.removes else "Deactivate"
+    found: dict[str, _Action] = {
+        "deactivate": (leave, proposals.deactivation, its_capabilities.deactivation_notes)
+    }
+    if not its_capabilities.removes:
+        found["reactivate"] = ("Reactivate", proposals.reactivation, its_capabilities.reactivation_notes)
+    if its_capabilities.resend:
+        notes = ("Everybody who has not accepted yet gets the e-mail once more.",)
+        found["resend"] = ("Send invitations again", proposals.resending, notes)
+    return found
+
+
 @manager_required
 def invite(request: ManagerRequest) -> HttpResponse:
-    form = InviteForm(_typed(request), roles=roster.roles(request.organization))
+    its_capabilities = capabilities(request.organization)
+    its_fields = [its_capabilities.field(name) for name in its_capabilities.invited_with]
+    also = {f: _profiles(request) if f.kind is FieldKind.PROFILE else f.choices for f in its_fields}
+    form = InviteForm(_typed(request), roles=roster.roles(request.organization), also=also)
     if request.method == "POST" and form.is_valid():
         text, role_id = form.cleaned_data["addresses"], form.cleaned_data["role"]
-        if review := _review(form, partial(proposals.invitations, request.connection, text, role_id)):
+        propose = partial(proposals.invitations, request.connection, text, role_id, form.more())
+        if review := _review(form, propose):
             return review
     return render(request, "memberships/invite.html", {"form": form}, status=_status(form))
 
@@ -109,7 +140,12 @@ def member(request: ManagerRequest, member_id: str) -> HttpResponse:
     current = {field.name: its_member.value(field.name) for field in its_capabilities.fields}
     numbers = _numbers(request, row.user_id, current)
     form = MemberForm(
-        _typed(request), capabilities=its_capabilities, roles=roles, current=current, numbers=numbers
+        _typed(request),
+        capabilities=its_capabilities,
+        roles=roles,
+        current=current,
+        numbers=numbers,
+        profiles=_profiles(request, needed=any(f.kind is FieldKind.PROFILE for f in its_capabilities.fields)),
     )
     its_groups = _groups(request, row)
     for errors in its_groups.errors.values() if its_groups else ():
@@ -125,19 +161,37 @@ def member(request: ManagerRequest, member_id: str) -> HttpResponse:
         elif review := _review(form, propose):
             return review
     entries = Paginator(audit.of_member(request.organization, member_id, row.email), HISTORY_PAGE)
+    history = entries.get_page(request.GET.get("page"))
+    words = Words(its_capabilities, roles, request.organization.names)
     context = {
         "form": form,
         "groups": its_groups,
         "member": row,
         "numbers_known": numbers is not None,
         "more": sorted(row.more.items()),
-        "role_name": Words(its_capabilities, roles).value(ROLE, row.role_id),
-        "history": entries.get_page(request.GET.get("page")),
+        "role_name": words.value(ROLE, row.role_id),
+        "history": history,
+        "timeline": _timeline(request, member_id, history, words),
+        "remembered": its_capabilities.versions and "versions" not in request.GET and history.number == 1,
         "fresh": roster.freshness(request.organization),
         "may_leave": its_member.active and its_capabilities.work and its_capabilities.deactivate,
         "pinned_views": its_capabilities.pinned_views,
     }
-    return render(request, "memberships/member.html", context, status=_status(form))
+    fragment = request.htmx and request.method == "GET"
+    template = "memberships/member.html#history" if fragment else "memberships/member.html"
+    return render(request, template, context, status=_status(form))
+
+
+def _timeline(request: ManagerRequest, member_id: str, history: Page, words: Words) -> list[Any]:
+    """One page of the audit log; on the first, with what the provider itself remembers when that is asked for."""
+    entries = list(history.object_list)
+    if "versions" not in request.GET or not words.capabilities.versions or history.number > 1:
+        return entries
+    try:
+        return versions.merged(entries, versions.known(request.connection, member_id), words)
+    except ProviderError as error:
+        messages.warning(request, f"What {words.capabilities.label} remembers could not be read: {error}")
+        return entries
 
 
 def _groups(request: ManagerRequest, row: MirroredMember) -> MemberGroupsForm | None:
@@ -148,6 +202,17 @@ def _groups(request: ManagerRequest, row: MirroredMember) -> MemberGroupsForm | 
     inside = {group.remote_id for group in known if row.user_id in group.user_ids}
     may_join = row.status != Status.INACTIVE
     return MemberGroupsForm(_typed(request), groups=known, inside=inside, may_join=may_join)
+
+
+def _profiles(request: ManagerRequest, *, needed: bool = True) -> list[tuple[str, str]]:
+    """Every membership profile; those people have, when the others can't be read now."""
+    if not needed or not any(f.kind is FieldKind.PROFILE for f in capabilities(request.organization).fields):
+        return []
+    try:
+        return details.profiles(request.connection)
+    except ProviderError:
+        messages.warning(request, "Not all membership profiles could be read: only those in use are offered.")
+        return sorted(request.organization.names.items(), key=lambda pair: pair[1].casefold())
 
 
 def _numbers(

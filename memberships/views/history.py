@@ -74,4 +74,6 @@ def export(request: ManagerRequest) -> HttpResponseBase:
 
 
 def _words(request: ManagerRequest) -> Words:
-    return Words(capabilities(request.organization), roster.roles(request.organization))
+    return Words(
+        capabilities(request.organization), roster.roles(request.organization), request.organization.names
+    )

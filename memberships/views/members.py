@@ -37,6 +37,7 @@ _SHOWN = (
     "role_id",
     "status",
     "can_manage",
+    "owner",
     "settings",
 )
 
@@ -76,7 +77,7 @@ def select(request: ManagerRequest) -> HttpResponse:
     if request.htmx:
         return render(request, "memberships/members.html#ticked", _list(request, request.GET))
     action = request.POST.get("action", "")
-    if action in ("deactivate", "reactivate", "copy-pins", "join-group", "leave-group"):
+    if action in ("deactivate", "reactivate", "resend", "copy-pins", "join-group", "leave-group"):
         return redirect(action)
     if action in [field.name for field in capabilities(request.organization).fields]:
         return redirect("choose-value", action)
@@ -99,7 +100,7 @@ def export(request: ManagerRequest) -> StreamingHttpResponse:
     roles = roster.roles(request.organization)
     query = _filter(request.GET, roles, roster.glance(request.organization)).query()
     rows = roster.members(request.organization, query, roles)
-    words = Words(capabilities(request.organization), roles)
+    words = Words(capabilities(request.organization), roles, request.organization.names)
     return tables.download("members", tables.members(rows, words))
 
 
@@ -117,7 +118,8 @@ def _list(request: ManagerRequest, params: QueryDict) -> dict[str, Any]:
         pages.count = glance.by_status[query.status] if query.status else glance.people
     page = pages.get_page(params.get("page"))
     chosen = selection.selected(request.session_key, request.organization)
-    words = Words(capabilities(request.organization), roles)
+    its_capabilities = capabilities(request.organization)
+    words = Words(its_capabilities, roles, request.organization.names)
     members_address = reverse("members")
     rows = [_row(row, row["pk"] in chosen.ids, words, members_address) for row in page.object_list]
     total = page.paginator.count
@@ -126,7 +128,9 @@ def _list(request: ManagerRequest, params: QueryDict) -> dict[str, Any]:
     return {
         # The filter's widgets are in the template: rendering them as a form costs a tenth of the page.
         "role_choices": list(form.fields["role"].choices),  # type: ignore[attr-defined]
-        "statuses": list(Status),
+        "statuses": its_capabilities.statuses,
+        "column": its_capabilities.fields[1],
+        "leave": words.leave,
         "query": query,
         "chips": _chips(form, query, kept, roles),
         "page": page,
@@ -141,7 +145,7 @@ def _list(request: ManagerRequest, params: QueryDict) -> dict[str, Any]:
         ],
         "outside": outside.unseen(request.connection),
         "grants": list(outside.grants(request.organization)),
-        "more_fields": [f for f in capabilities(request.organization).fields if f.bulk][2:],
+        "more_fields": [f for f in its_capabilities.fields if f.bulk][2:],
         "pinned_views": capabilities(request.organization).pinned_views,
         "selected": len(chosen),
         "away": away,
@@ -158,7 +162,8 @@ def _list(request: ManagerRequest, params: QueryDict) -> dict[str, Any]:
 def _row(row: dict[str, Any], ticked: bool, words: Words, members_address: str) -> dict[str, Any]:
     """One person as the table shows them. All is ready to print: fifty times a lookup or a {% url %} is felt."""
     name, email = full_name(row["first_name"], row["last_name"]), row["email"]
-    recording = row["settings"].get("auto_record_calls")
+    field = words.capabilities.fields[1]
+    value = row["settings"].get(field.name)
     return {
         "pk": row["pk"],
         "remote_id": row["remote_id"],
@@ -171,8 +176,9 @@ def _row(row: dict[str, Any], ticked: bool, words: Words, members_address: str) 
         "status": row["status"].title(),
         "role": words.value(ROLE, row["role_id"]),
         "can_manage": row["can_manage"],
-        "recording": words.value("auto_record_calls", recording),
-        "recording_set": recording in ("enabled", "disabled"),
+        "owner": row["owner"],
+        "value": words.value(field.name, value),
+        "value_set": value not in (None, "unset"),
     }
 
 

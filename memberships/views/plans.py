@@ -15,8 +15,8 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from memberships.domain import permissions
-from memberships.domain.items import PERMISSIONS, WORK, Kind
-from memberships.domain.people import ROLE
+from memberships.domain.items import NAME, PERMISSIONS, WORK, Kind
+from memberships.domain.people import RESENT, ROLE
 from memberships.domain.plan import Action, Row, Verdict
 from memberships.models import Cause, Job, Outcome, Plan, PlanRow
 from memberships.providers.errors import ProviderError
@@ -142,7 +142,11 @@ def _job(request: ManagerRequest, job_id: UUID) -> Job:
 
 
 def _words(request: ManagerRequest, its_plan: Plan) -> Words:
-    return Words(capabilities(request.organization), roster.roles(request.organization), its_plan.names)
+    return Words(
+        capabilities(request.organization),
+        roster.roles(request.organization),
+        {**request.organization.names, **its_plan.names},
+    )
 
 
 def _review(
@@ -260,11 +264,16 @@ def _stages(its_plan: Plan, words: Words) -> list[tuple[str, QuerySet[PlanRow]]]
 
 def _shown(stored: PlanRow, words: Words) -> dict[str, Any]:
     row = stored.row()
-    edits = [words.edit(edit) for edit in row.edits]
+    # What the deed says already is not told twice.
+    said = {Action.INVITE: ROLE, Action.REACTIVATE: ROLE, Action.CREATE: NAME, Action.RESEND: RESENT}
+    edits = [words.edit(edit) for edit in row.edits if edit.field != said.get(row.action)]
     is_there = row.kind is Kind.ROLE and row.item_id in words.roles
     return {
         "row": stored,
         "edits": edits,
+        "deed": words.deed(row),
+        "done": words.deed(row, past=True),
+        "gone": "Removed" if words.capabilities.removes else "Inactive",
         "is_new": row.action is Action.CREATE,
         "role_id": row.item_id if is_there else "",
     }

@@ -44,6 +44,7 @@ CAPABILITIES = Capabilities(
     bulk_sizes={Kind.MEMBER: 500, Kind.TASK: 100},
     invite=True,
     invites_managers=False,
+    invited_with=(),
     deactivate=True,
     deactivation_notes=(
         "Their open tasks, opportunities and leads stay with them: move those first.",

@@ -37,6 +37,7 @@ CAPABILITIES = Capabilities(
     at_once=8,
     invite=True,
     invites_managers=True,
+    invited_with=(ACCESS, PROFILE),
     deactivate=True,
     removes=True,
     resend=True,
