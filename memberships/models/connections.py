@@ -14,6 +14,8 @@ class Organization(models.Model):
     remote_id = models.CharField(max_length=100)
     # The organization people sign in to, whose managers look after this one too. None for one they sign in to.
     parent = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="attached")
+    # Is there such another one? Most requests need look no further.
+    has_attached = models.BooleanField(default=False)
     name = models.CharField(max_length=200, blank=True)
     # How things are called that members' settings name by their ids.
     names = models.JSONField(default=dict)

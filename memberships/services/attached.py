@@ -85,6 +85,7 @@ def _keep(person: Connection, secret: Secret, granted: Granted, actor: Actor) ->
             parent=person.organization,
             defaults={"name": actor.organization_name},
         )
+        Organization.objects.filter(pk=person.organization_id).update(has_attached=True)
         # One connection an organization: whoever enters other credentials takes it over, with the jobs that wait.
         connection = Connection.objects.filter(organization=organization).first() or Connection(
             organization=organization

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from memberships.domain.people import Actor, Member, Status
@@ -174,13 +174,15 @@ def of_session(session_key: str | None) -> list[Connection]:
     """The connections this browser session may use, by organization name. The only way a request gets at one."""
     if not session_key:
         return []
-    live = _live(session_key)
-    mine = Q(logins__in=live) | Q(organization__parent__connections__logins__in=live)
-    found = list(Connection.objects.filter(mine).distinct().select_related("organization", "added_by"))
-    people = {connection.organization_id: connection for connection in found if not connection.added_by_id}
-    for connection in found:
-        # What the managers of an organization look after besides is used by whoever is signed in to it.
-        connection.person = people.get(connection.organization.parent_id or 0)
+    logins = _live(session_key).select_related("connection__organization")
+    own = {login.connection.organization_id: login.connection for login in logins}
+    found = list(own.values())
+    if any(connection.organization.has_attached for connection in found):
+        attached = Connection.objects.filter(organization__parent__in=own, added_by__isnull=False)
+        for connection in attached.select_related("organization"):
+            # What the managers of an organization look after besides is used by whoever is signed in to it.
+            connection.person = own[connection.organization.parent_id or 0]
+            found.append(connection)
     return sorted(found, key=lambda c: (str(c.organization).casefold(), c.pk))
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.core.cache import cache
 from django.db import transaction
 from django.db.models import Case, Count, F, IntegerField, Q, QuerySet, Value, When
 from django.db.models.functions import Coalesce
@@ -295,6 +296,20 @@ class Glance:
 
 
 def glance(organization: Organization) -> Glance:
+    """The numbers above the list. Counted once for each state of the mirror, which its two times tell apart."""
+    key = f"glance:{organization.pk}:{organization.roster_read_at}:{organization.mirror_changed_at}"
+    key = key.replace(" ", "T")
+    known: Glance | None = cache.get(key)
+    if known is None:
+        known = _counted(organization)
+        cache.set(key, known, _GLANCE_KEPT_S)
+    return known
+
+
+_GLANCE_KEPT_S = 300
+
+
+def _counted(organization: Organization) -> Glance:
     found = (
         MirroredMember.objects.filter(organization=organization)
         .values_list("status", "role_id", "can_manage")

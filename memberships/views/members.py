@@ -130,6 +130,7 @@ def _list(request: ManagerRequest, params: QueryDict) -> dict[str, Any]:
         "role_choices": list(form.fields["role"].choices),  # type: ignore[attr-defined]
         "statuses": its_capabilities.statuses,
         "column": its_capabilities.fields[1],
+        "column_label": its_capabilities.fields[1].label,
         "leave": words.leave,
         "query": query,
         "chips": _chips(form, query, kept, roles),
@@ -160,25 +161,26 @@ def _list(request: ManagerRequest, params: QueryDict) -> dict[str, Any]:
 
 
 def _row(row: dict[str, Any], ticked: bool, words: Words, members_address: str) -> dict[str, Any]:
-    """One person as the table shows them. All is ready to print: fifty times a lookup or a {% url %} is felt."""
+    """One person as the table shows them. All is ready to print: fifty times a lookup, an if or a {% url %} is felt."""
     name, email = full_name(row["first_name"], row["last_name"]), row["email"]
     field = words.capabilities.fields[1]
     value = row["settings"].get(field.name)
     return {
-        "pk": row["pk"],
+        "pk": str(row["pk"]),
         "remote_id": row["remote_id"],
         "address": f"{members_address}{quote(row['remote_id'], safe='')}/",
-        "ticked": ticked,
+        "checked": "checked" if ticked else "",
         "title": name or email,
         "under": email if name else "",
         "whole": f"{name}, {email}" if name else email,
-        "off": row["status"] == Status.INACTIVE,
+        "off": "off" if row["status"] == Status.INACTIVE else "",
         "status": row["status"].title(),
         "role": words.value(ROLE, row["role_id"]),
-        "can_manage": row["can_manage"],
-        "owner": row["owner"],
+        "manages": "manages" if row["can_manage"] else "",
+        "power": "owner" if row["owner"] else "can manage" if row["can_manage"] else "",
+        "ticked": ticked,
         "value": words.value(field.name, value),
-        "value_set": value not in (None, "unset"),
+        "tone": "quiet" if value in (None, "unset") else "",
     }
 
 
