@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from django.conf import settings
 from django.utils import timezone
 
+from memberships.domain.guards import Situation
 from memberships.domain.items import MEMBERS, OWNER, WORK, Item, Kind, role_item, to_be_made
 from memberships.domain.people import PINS, Member, Role, group_field, group_of
 from memberships.domain.plan import Action, Row
-from memberships.models import Organization
+from memberships.models import Connection, Organization
 from memberships.providers import MembershipProvider
 
-from . import groups
+from . import groups, outside, roster
 
 type Members = dict[str, Member]
 """By membership id; what is read about them is put into their settings."""
@@ -108,3 +110,38 @@ def _add_members(
         del found[Kind.GROUP, group_id]
     else:
         found[Kind.GROUP, group_id] = replace(group, values={**group.values, MEMBERS: tuple(sorted(users))})
+
+
+def situation(
+    provider: MembershipProvider,
+    connection: Connection,
+    roles: Mapping[str, Role],
+    rows: Sequence[Row],
+    *,
+    sent: Iterable[Row],
+    beat: Callable[[], object],
+) -> Situation:
+    """Everything these rows are judged by, read now; the mirror is brought up to date.
+
+    Of pinned views, which cost a call a person, only those of rows that were `sent`. Raises ProviderError.
+    """
+    organization = connection.organization
+    live = provider.roster()
+    roster.keep(organization, live, outside.trace(provider, organization, live))
+    members = dict(live.members)
+    found = items(provider, organization, rows, roles, beat)
+    changing = [row for row in rows if row.action is Action.CHANGE]
+    concerned = [row.member_id for row in changing]
+    add_groups(provider, organization, members, group_ids(changing), concerned, beat)
+    if waiting := pinners(sent):
+        beat()
+        add_pins(provider, members, waiting)
+    return Situation(
+        replace(live, members=members),
+        roles,
+        connection.user_id,
+        settings.MINIMUM_MANAGERS,
+        found,
+        provider.capabilities.manage_permission_name,
+        connection.actor.email,
+    )

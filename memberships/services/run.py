@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections import Counter, defaultdict, deque
+from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
@@ -16,18 +15,19 @@ from memberships.domain.batches import Batch, Pending, Phase, batches
 from memberships.domain.guards import Situation
 from memberships.domain.items import PERMISSIONS, WORK, Item, Kind, to_be_made
 from memberships.domain.people import PINS, ROLE, Member, group_field
-from memberships.domain.plan import Action, Edit, Row, Verdict, at_step
+from memberships.domain.plan import Action, Edit, Row, at_step
 from memberships.domain.reading import Subject, has_arrived, is_so, is_stale
 from memberships.models import Cause, Job, Outcome, Plan, PlanRow
 from memberships.providers import Answer, one_of
 from memberships.providers.errors import Disconnected, NotSent, ProviderError, RateLimited, Refused
 
-from . import audit, groups, outside, reads, roster
+from . import audit, groups, reads, roster
 from .connections import access, must_be_backed, permit, provider_for
 from .lease import Lease
+from .ledger import UNSETTLED, Finding, Ledger
 from .requests import request
-from .wording import Words, listed, still_open
-from .work import open_work, to_hand_over
+from .wording import Words
+from .work import still_theirs
 
 # After a lost answer, or a yes that can't be seen yet: how long to wait before each further look.
 _LOOK_AGAIN_S = (0.5, 1.5, 4.0, 10.0)
@@ -52,19 +52,6 @@ class Later(Exception):
         self.wait_s = wait_s
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What became of a row, and why."""
-
-    outcome: Outcome
-    cause: Cause | str = ""
-    error: str = ""
-    advice: str = ""
-
-
-_UNSETTLED = (Outcome.NOT_ATTEMPTED, Outcome.UNKNOWN)
-
-
 class Run:
     """Everything a job's rows are going through now. What must survive a crash is in the rows, nothing here is."""
 
@@ -73,9 +60,8 @@ class Run:
         self.lease = lease
         self.organization = job.organization
         self.provider = provider_for(job.connection, patient=True)
-        self.stored = {row.pk: row for row in job.plan.rows.filter(verdict=Verdict.WILL).order_by("position")}
-        self.rows = {pk: at_step(row.row(), row.step) for pk, row in self.stored.items()}
         self.words = Words(self.provider.capabilities, {}, job.plan.names)
+        self.ledger = Ledger(job, lease, self.words)
         self.now: Situation
         self.queue: deque[Batch] | None = None
         self.fresh = False  # nothing was sent since everyone was read
@@ -93,25 +79,26 @@ class Run:
         later.
         """
         must_be_backed(self.job.connection)
-        if self.must_stop() and not self.with_outcome(Outcome.UNKNOWN):
+        if self.must_stop() and not self.ledger.with_outcome(Outcome.UNKNOWN):
             self.finish()  # also while the provider can't be asked
             return
         self.look()
         self.take_up_after_a_crash()
         if not self.may_write():
-            self.conclude_all(
-                self.with_outcome(Outcome.NOT_ATTEMPTED), Finding(Outcome.REFUSED, Cause.GUARD, _NOT_ALLOWED)
+            self.ledger.conclude_all(
+                self.ledger.with_outcome(Outcome.NOT_ATTEMPTED),
+                Finding(Outcome.REFUSED, Cause.GUARD, _NOT_ALLOWED),
             )
         while not self.must_stop() and (batch := self.next_batch()):
             if self.comes_too_early(batch):
                 self.settle_stage(batch.stage)
-            elif batch.phase is Phase.SELF and self.with_outcome(Outcome.UNKNOWN):
+            elif batch.phase is Phase.SELF and self.ledger.with_outcome(Outcome.UNKNOWN):
                 self.settle()
             elif not self.fresh and self.concerns_managers(batch.rows):
                 self.look()
             elif reason := self.blocked_meanwhile(batch.rows):
                 finding = Finding(Outcome.REFUSED, Cause.GUARD, f"Blocked meanwhile. {reason}")
-                self.conclude_all([p.key for p in batch.pending], finding)
+                self.ledger.conclude_all([p.key for p in batch.pending], finding)
                 self.queue = None
             elif left_behind := self.left_behind(batch.rows):
                 self.note = left_behind
@@ -122,9 +109,6 @@ class Run:
         self.finish()
 
     # What is left
-
-    def with_outcome(self, outcome: Outcome) -> list[int]:
-        return [pk for pk, row in self.stored.items() if row.outcome == outcome]
 
     def blocked_meanwhile(self, rows: list[Row]) -> str:
         """Why these rows must not be sent any more, judged on what was just read; empty when nothing is against it."""
@@ -158,8 +142,8 @@ class Run:
     def next_batch(self) -> Batch | None:
         if self.queue is None:
             waiting = [
-                Pending(pk, self.rows[pk], self.stored[pk].at_most)
-                for pk in self.with_outcome(Outcome.NOT_ATTEMPTED)
+                Pending(pk, self.ledger.rows[pk], self.ledger.stored[pk].at_most)
+                for pk in self.ledger.with_outcome(Outcome.NOT_ATTEMPTED)
             ]
             self.queue = deque(batches(waiting, self.now, self.provider.capabilities.bulk_sizes))
         return self.queue.popleft() if self.queue else None
@@ -173,17 +157,17 @@ class Run:
 
         Work that somebody else has finished or moved meanwhile holds nothing up.
         """
-        if self.with_outcome(Outcome.UNKNOWN):
+        if self.ledger.with_outcome(Outcome.UNKNOWN):
             self.settle()
         self.queue = None
         left = [
             row
-            for row in self.stored.values()
+            for row in self.ledger.stored.values()
             if row.stage < stage
             and row.outcome != Outcome.DONE
             and not (row.kind in WORK and row.cause == Cause.STALE)
         ]
-        if left and not any(row.outcome in _UNSETTLED for row in left):
+        if left and not any(row.outcome in UNSETTLED for row in left):
             self.note = (
                 "Stopped, because an earlier step was not done. What comes after it was not attempted."
             )
@@ -195,19 +179,10 @@ class Run:
         """Why somebody who leaves can't go yet: what has come in for them since the review, in a sentence."""
         if self.job.plan.kind != Plan.Kind.LEAVE:
             return ""
-        for row in rows:
-            leaver = self.now.roster.members.get(row.member_id)
-            if row.action is not Action.DEACTIVATE or leaver is None:
-                continue
-            found = open_work(self.provider, leaver.user_id, self.lease.renew)
-            if left := to_hand_over(found, leaver, self.job.plan.wanted):
-                number = Counter(item.kind for item in left)
-                what = listed([still_open(number[kind], kind) for kind in WORK if number[kind]])
-                return (
-                    f"Stopped before {leaver.name or leaver.email} was deactivated: they have {what}, come in since "
-                    "the review. “Retry the rest” deals with that first."
-                )
-        return ""
+        leaving = [row.member_id for row in rows if row.action is Action.DEACTIVATE]
+        leavers = [self.now.roster.members[pk] for pk in leaving if pk in self.now.roster.members]
+        found = (still_theirs(self.provider, m, self.job.plan.wanted, self.lease.renew) for m in leavers)
+        return next(filter(None, found), "")
 
     def must_stop(self) -> bool:
         if self.note:
@@ -235,37 +210,17 @@ class Run:
             self.lease.renew()
         else:
             roles = dict(self.now.roles)
-        live = self.provider.roster()
-        roster.keep(self.organization, live, outside.trace(self.provider, self.organization, live))
-        members = dict(live.members)
-        open_rows = [self.rows[pk] for pk, row in self.stored.items() if row.outcome in _UNSETTLED]
-        items = reads.items(self.provider, self.organization, open_rows, roles, self.lease.renew)
-        self.add_details(members, open_rows)
-        self.now = Situation(
-            replace(live, members=members),
-            roles,
-            self.job.connection.user_id,
-            settings.MINIMUM_MANAGERS,
-            items,
-            self.provider.capabilities.manage_permission_name,
-            self.job.connection.actor.email,
+        rows = [self.ledger.rows[pk] for pk, row in self.ledger.stored.items() if row.outcome in UNSETTLED]
+        sent = [self.ledger.rows[pk] for pk in self.ledger.with_outcome(Outcome.UNKNOWN)]
+        self.now = reads.situation(
+            self.provider, self.job.connection, roles, rows, sent=sent, beat=self.lease.renew
         )
         self.words.roles = roles
         permit(self.job.connection, self.may_write())
         self.fresh, self.behind, self.queue = True, False, None
         if self.job.unreadable_tries:
-            self.count(unreadable_tries=0)
+            self.ledger.count(unreadable_tries=0)
         self.compare()
-
-    def add_details(self, members: dict[str, Member], rows: list[Row]) -> None:
-        """What the roster doesn't tell: who is in the groups concerned, and the views of those that were sent."""
-        changing = [row for row in rows if row.action is Action.CHANGE]
-        wanted, concerned = reads.group_ids(changing), [row.member_id for row in changing]
-        reads.add_groups(self.provider, self.organization, members, wanted, concerned, self.lease.renew)
-        sent = [self.rows[pk] for pk in self.with_outcome(Outcome.UNKNOWN)]
-        if pinners := reads.pinners(sent):
-            self.lease.renew()
-            reads.add_pins(self.provider, members, pinners)
 
     def look_closer(self, batch: Batch) -> bool:
         """Read what costs a call a person only now that it is due. Is the batch still to be sent?"""
@@ -279,7 +234,7 @@ class Run:
                 self.refused(keys, refusal)
                 return False
             self.compare()
-        return all(self.stored[pk].outcome == Outcome.NOT_ATTEMPTED for pk in keys)
+        return all(self.ledger.stored[pk].outcome == Outcome.NOT_ATTEMPTED for pk in keys)
 
     def subject(self, row: Row, by_email: Mapping[str, Member]) -> Subject | None:
         if row.kind is Kind.MEMBER:
@@ -291,9 +246,9 @@ class Run:
         by_email = self.now.roster.by_email()
         shown: dict[int, Subject | None] = {}
         stale = {}
-        for pk, row in self.rows.items():
-            stored = self.stored[pk]
-            if stored.outcome not in _UNSETTLED or stored.stage > self.passed:
+        for pk, row in self.ledger.rows.items():
+            stored = self.ledger.stored[pk]
+            if stored.outcome not in UNSETTLED or stored.stage > self.passed:
                 continue
             subject = self.subject(row, by_email)
             if _is_unread(row, subject):
@@ -303,28 +258,32 @@ class Run:
             elif stored.outcome == Outcome.NOT_ATTEMPTED and self.now.is_owner(row):
                 stale[pk] = Finding(Outcome.REFUSED, Cause.GUARD, guards.OWNS)
             elif stored.outcome == Outcome.NOT_ATTEMPTED and is_stale(row, subject):
-                words = self.so_far(pk) + self.words.stale(row, subject) + _sent_or_not(stored)
+                words = self.ledger.so_far(pk) + self.words.stale(row, subject) + _sent_or_not(stored)
                 stale[pk] = Finding(Outcome.REFUSED, Cause.STALE, words)
-        self.conclude(stale)
+        self.ledger.conclude(stale)
         self.arrived(shown)
 
     def must_read_roles(self) -> bool:
         """What a role grants decides who is still in charge, so it is read again before power is taken."""
         if not hasattr(self, "now"):
             return True
-        if any(row.kind == Kind.ROLE and row.outcome in _UNSETTLED for row in self.stored.values()):
+        if any(row.kind == Kind.ROLE and row.outcome in UNSETTLED for row in self.ledger.stored.values()):
             return True
-        return self.concerns_managers(self.rows[pk] for pk in self.with_outcome(Outcome.NOT_ATTEMPTED))
+        return self.concerns_managers(
+            self.ledger.rows[pk] for pk in self.ledger.with_outcome(Outcome.NOT_ATTEMPTED)
+        )
 
     def take_up_after_a_crash(self) -> None:
         """Rows that were about to be sent, of which no answer is known and nothing shows: send them again.
 
         Such a request sets a value and is the same twice as once; what makes something new or sends an e-mail is not.
         """
-        interrupted = [pk for pk in self.with_outcome(Outcome.UNKNOWN) if not self.stored[pk].error]
-        made = [pk for pk in interrupted if self.rows[pk].action in _NOT_REPEATED]
-        self.put(made, error="The worker stopped while this was sent.")
-        self.put([pk for pk in interrupted if pk not in made], outcome=Outcome.NOT_ATTEMPTED)
+        interrupted = [
+            pk for pk in self.ledger.with_outcome(Outcome.UNKNOWN) if not self.ledger.stored[pk].error
+        ]
+        made = [pk for pk in interrupted if self.ledger.rows[pk].action in _NOT_REPEATED]
+        self.ledger.put(made, error="The worker stopped while this was sent.")
+        self.ledger.put([pk for pk in interrupted if pk not in made], outcome=Outcome.NOT_ATTEMPTED)
         self.compare()
 
     # Sending
@@ -343,8 +302,8 @@ class Run:
         keys = [[p.key for p in batch.pending] for batch in together]
         everyone = [pk for some in keys for pk in some]
         requests = [request(batch, self.now.roster) for batch in together]
-        first_time = {pk for pk in everyone if not self.stored[pk].sent_at}
-        self.put(everyone, outcome=Outcome.UNKNOWN, sent_at=timezone.now(), error="", advice="")
+        first_time = {pk for pk in everyone if not self.ledger.stored[pk].sent_at}
+        self.ledger.put(everyone, outcome=Outcome.UNKNOWN, sent_at=timezone.now(), error="", advice="")
         self.fresh = False
         if len(requests) == 1:
             answers = [one_of(self.provider, requests[0])]
@@ -358,11 +317,11 @@ class Run:
                     self.refused(some, answer)
                 case RateLimited() | Disconnected() | NotSent():  # before anything was changed
                     held_up = answer
-                    self.put(some, outcome=Outcome.NOT_ATTEMPTED)
-                    self.put(first_time.intersection(some), sent_at=None)
+                    self.ledger.put(some, outcome=Outcome.NOT_ATTEMPTED)
+                    self.ledger.put(first_time.intersection(some), sent_at=None)
                 case ProviderError():
                     lost = answer
-                    self.put(some, error=str(answer))
+                    self.ledger.put(some, error=str(answer))
                 case _:
                     self.lost, self.refusals = 0, []
                     self.answered(some, answer)
@@ -376,7 +335,7 @@ class Run:
             raise held_up
 
     def answered(self, keys: list[int], answer: Answer) -> None:
-        row = self.rows[keys[0]]
+        row = self.ledger.rows[keys[0]]
         subject = self.answer_about(row, answer) if len(keys) == 1 else None
         if subject is None or not has_arrived(row, subject):
             self.behind = True
@@ -412,7 +371,7 @@ class Run:
         """These rows show what they ask for. Whoever is back, but not yet with their role, goes on to get it."""
         done = {}
         for pk, subject in shown.items():
-            whole = self.stored[pk].row()
+            whole = self.ledger.stored[pk].row()
             if whole.action is Action.CREATE and isinstance(subject, Item):
                 self.made(pk, subject)
             if not isinstance(subject, Member) or is_so(whole, subject) or _has_role(whole, subject):
@@ -420,7 +379,7 @@ class Run:
                 done[pk] = Finding(Outcome.DONE, advice=advice.strip())
             else:
                 self.give_role(pk, subject)
-        self.conclude(done)
+        self.ledger.conclude(done)
         self.show_in_mirror(done, shown)
 
     def show_in_mirror(self, done: Iterable[int], shown: Mapping[int, Subject | None]) -> None:
@@ -428,34 +387,34 @@ class Run:
         for pk in done:
             subject = shown[pk]
             item = subject if isinstance(subject, Item) else None
-            roster.keep_role(self.organization, self.rows[pk], item, self.now.manage_permission)
-            groups.keep_row(self.organization, self.rows[pk], item)
+            roster.keep_role(self.organization, self.ledger.rows[pk], item, self.now.manage_permission)
+            groups.keep_row(self.organization, self.ledger.rows[pk], item)
 
     def made(self, pk: int, item: Item) -> None:
         """Something new has an id now; rows that wait for it learn it."""
-        self.put([pk], item_id=item.id)
-        self.rows[pk] = replace(self.rows[pk], item_id=item.id)
+        self.ledger.put([pk], item_id=item.id)
+        self.ledger.rows[pk] = replace(self.ledger.rows[pk], item_id=item.id)
         awaited = group_field(to_be_made(item.name))
         members: dict[str, Member] = self.now.roster.members  # type: ignore[assignment]
-        for other, row in self.rows.items():
+        for other, row in self.ledger.rows.items():
             if awaited in row.wanted:
                 if member := members.get(row.member_id):
                     # Nobody is in a group that has just been made.
                     settings = {group_field(item.id): False, **member.settings}
                     members[member.id] = replace(member, settings=settings)
                 edits = tuple(replace(e, field=group_field(item.id)) for e in row.edits)
-                self.put([other], edits=[[e.field, e.before, e.after] for e in edits])
-                self.rows[other] = replace(row, edits=edits)
+                self.ledger.put([other], edits=[[e.field, e.before, e.after] for e in edits])
+                self.ledger.rows[other] = replace(row, edits=edits)
         self.words.names = {**self.words.names, item.id: item.name}
 
     def give_role(self, pk: int, member: Member) -> None:
         """The second step of coming back, written down together with the first."""
         self.queue = None
         held = self.words.value(ROLE, member.role_id)
-        had = self.rows[pk].edits[0].before
-        back = replace(self.rows[pk], edits=(Edit(ROLE, had, member.role_id),))
+        had = self.ledger.rows[pk].edits[0].before
+        back = replace(self.ledger.rows[pk], edits=(Edit(ROLE, had, member.role_id),))
         with transaction.atomic():
-            self.put(
+            self.ledger.put(
                 [pk],
                 step=1,
                 via=member.role_id,
@@ -463,26 +422,20 @@ class Run:
                 outcome=Outcome.NOT_ATTEMPTED,
                 sent_at=None,
             )
-            self.put([pk], error=f"Is back as {held}; the role is still to be given.")
+            self.ledger.put([pk], error=f"Is back as {held}; the role is still to be given.")
             audit.record(self.organization, audit.outcomes(self.job, back, Outcome.DONE, "", self.words))
-        self.rows[pk] = at_step(self.stored[pk].row(), 1)
-
-    def so_far(self, pk: int) -> str:
-        """What has to be said of a row that ends halfway."""
-        if not self.stored[pk].step:
-            return ""
-        return f"Is back, as {self.words.value(ROLE, self.stored[pk].via)}. "
+        self.ledger.rows[pk] = at_step(self.ledger.stored[pk].row(), 1)
 
     def refused(self, keys: list[int], refusal: Refused) -> None:
         words = str(refusal)
         finding = Finding(Outcome.REFUSED, Cause.REMOTE, words, refusal.advice)
-        if len(keys) == 1 and refusal.status == 404 and self.rows[keys[0]].kind in WORK:
+        if len(keys) == 1 and refusal.status == 404 and self.ledger.rows[keys[0]].kind in WORK:
             # It went between our read and our call.
-            gone = self.words.stale(self.rows[keys[0]], None)
-            self.conclude_all(keys, Finding(Outcome.REFUSED, Cause.STALE, gone, words))
+            gone = self.words.stale(self.ledger.rows[keys[0]], None)
+            self.ledger.conclude_all(keys, Finding(Outcome.REFUSED, Cause.STALE, gone, words))
             return
         if len(keys) == 1:
-            self.conclude_all(keys, replace(finding, error=self.so_far(keys[0]) + words))
+            self.ledger.conclude_all(keys, replace(finding, error=self.ledger.so_far(keys[0]) + words))
             self.refusals = [*(w for w in self.refusals if w == words), words]
             if len(self.refusals) >= _REFUSED_IN_A_ROW:
                 self.note = (
@@ -491,12 +444,12 @@ class Run:
             return
         self.behind = True
         self.look()
-        left = [pk for pk in keys if self.stored[pk].outcome == Outcome.UNKNOWN]
+        left = [pk for pk in keys if self.ledger.stored[pk].outcome == Outcome.UNKNOWN]
         if refusal.status in _FOR_EVERYBODY and len(left) == len(keys):
-            self.conclude_all(left, finding)
+            self.ledger.conclude_all(left, finding)
         else:
             half = (len(keys) + 1) // 2
-            self.put(left, outcome=Outcome.NOT_ATTEMPTED, at_most=min(half, max(1, len(left) // 2)))
+            self.ledger.put(left, outcome=Outcome.NOT_ATTEMPTED, at_most=min(half, max(1, len(left) // 2)))
             self.compare()
         self.queue = None
 
@@ -507,16 +460,18 @@ class Run:
         if self.behind:
             self.look()
         self.queue = None
-        while unknown := self.with_outcome(Outcome.UNKNOWN):
-            silent = [pk for pk in unknown if not self.stored[pk].error]
-            self.put(silent, error=f"{self.provider.capabilities.label} said yes, but it doesn't show yet.")
+        while unknown := self.ledger.with_outcome(Outcome.UNKNOWN):
+            silent = [pk for pk in unknown if not self.ledger.stored[pk].error]
+            self.ledger.put(
+                silent, error=f"{self.provider.capabilities.label} said yes, but it doesn't show yet."
+            )
             tries = self.job.settle_tries
             findings = {}
             if tries == len(_LOOK_AGAIN_S):
                 by_email = self.now.roster.by_email()
                 for pk in unknown:
-                    error = self.so_far(pk) + self.stored[pk].error
-                    row = self.rows[pk]
+                    error = self.ledger.so_far(pk) + self.ledger.stored[pk].error
+                    row = self.ledger.rows[pk]
                     subject = self.subject(row, by_email)
                     if row.action is Action.RESEND:
                         error += _UNREADABLE
@@ -525,9 +480,9 @@ class Run:
                     else:
                         error += _NOT_THERE
                     findings[pk] = self.off_the_desk(pk) or Finding(Outcome.REFUSED, Cause.LOST, error)
-                self.conclude(findings)
+                self.ledger.conclude(findings)
                 break
-            self.count(settle_tries=tries + 1)
+            self.ledger.count(settle_tries=tries + 1)
             if _LOOK_AGAIN_S[tries] > _SHORT_WAIT_S:
                 raise Later(
                     _LOOK_AGAIN_S[tries], "Reading again whether the changes without an answer were made."
@@ -535,22 +490,22 @@ class Run:
             time.sleep(_LOOK_AGAIN_S[tries])
             self.look()
         if self.job.settle_tries:  # what is sent later has its own time
-            self.count(settle_tries=0)
+            self.ledger.count(settle_tries=0)
 
     def off_the_desk(self, pk: int) -> Finding | None:
         """What to say of work that was sent and is somebody else's now, or finished, or gone."""
-        row, subject = self.rows[pk], self.now.item(self.rows[pk])
+        row, subject = self.ledger.rows[pk], self.now.item(self.ledger.rows[pk])
         if row.kind not in WORK or not is_stale(row, subject):
             return None
-        words = self.words.stale(row, subject) + _sent_or_not(self.stored[pk])
+        words = self.words.stale(row, subject) + _sent_or_not(self.ledger.stored[pk])
         return Finding(Outcome.REFUSED, Cause.STALE, words)
 
     def compare_groups(self) -> None:
         """Whoever came back: are they in the groups they were in? An answer doesn't say that, so it is read last."""
         back = {
-            pk: self.stored[pk].row()
-            for pk in self.with_outcome(Outcome.DONE)
-            if self.rows[pk].action is Action.REACTIVATE
+            pk: self.ledger.stored[pk].row()
+            for pk in self.ledger.with_outcome(Outcome.DONE)
+            if self.ledger.rows[pk].action is Action.REACTIVATE
         }
         wanted = reads.group_ids(back.values())
         if not wanted:
@@ -560,11 +515,13 @@ class Run:
         try:
             reads.add_groups(self.provider, self.organization, members, wanted, concerned, self.lease.renew)
         except Refused as refusal:
-            self.put(back, advice=f"Whether they are in their groups again could not be read: {refusal}")
+            self.ledger.put(
+                back, advice=f"Whether they are in their groups again could not be read: {refusal}"
+            )
             return
         for pk, row in back.items():
             if row.member_id in members:
-                self.put([pk], advice=self.words.differences(row, members[row.member_id]))
+                self.ledger.put([pk], advice=self.words.differences(row, members[row.member_id]))
 
     def finish(self) -> None:
         with transaction.atomic():
@@ -572,54 +529,6 @@ class Run:
             Job.objects.filter(pk=self.job.pk).update(
                 state=Job.State.FINISHED, note=self.note[:300], not_before=None, finished_at=timezone.now()
             )
-
-    # Writing down
-
-    def count(self, **tries: int) -> None:
-        Job.objects.filter(pk=self.job.pk).update(**tries)
-        for name, number in tries.items():
-            setattr(self.job, name, number)
-
-    def put(self, keys: Iterable[int], **fields: object) -> None:
-        keys = list(keys)
-        if not keys:
-            return
-        with transaction.atomic():
-            self.lease.renew()
-            PlanRow.objects.filter(pk__in=keys).update(**fields)
-        for pk in keys:
-            self.show(pk, **fields)
-
-    def conclude_all(self, keys: Iterable[int], finding: Finding) -> None:
-        self.conclude(dict.fromkeys(keys, finding))
-
-    def conclude(self, findings: Mapping[int, Finding]) -> None:
-        """Write outcomes and their audit entries in one transaction."""
-        if not findings:
-            return
-        alike: defaultdict[Finding, list[int]] = defaultdict(list)
-        for pk, finding in findings.items():
-            alike[finding].append(pk)
-        now = timezone.now()
-        with transaction.atomic():
-            self.lease.renew()
-            for finding, keys in alike.items():
-                PlanRow.objects.filter(pk__in=keys).update(**asdict(finding), settled_at=now)
-            entries = [
-                entry
-                for pk, finding in findings.items()
-                for entry in audit.outcomes(
-                    self.job, self.rows[pk], finding.outcome, finding.error, self.words
-                )
-            ]
-            audit.record(self.organization, entries)
-        for pk, finding in findings.items():
-            self.show(pk, **asdict(finding), settled_at=now)
-
-    def show(self, pk: int, **fields: object) -> None:
-        """What was just written to a row, in the copy at hand."""
-        for name, value in fields.items():
-            setattr(self.stored[pk], name, value)
 
 
 def _sent_or_not(stored: PlanRow) -> str:
