@@ -7,7 +7,8 @@ from ipaddress import ip_address, ip_network
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.db import DataError
+from django.http import Http404, HttpRequest, HttpResponse
 
 from memberships.providers.errors import ProviderError
 from memberships.services.connections import NotAllowed, NotServed
@@ -70,7 +71,15 @@ class FailurePages:
         response.headers.setdefault("Cache-Control", "no-store")
         return response
 
+    def process_view(self, request: Any, view: object, args: object, kwargs: dict[str, object]) -> None:
+        """No id has this character in it, and PostgreSQL can't even be asked for one that had."""
+        if any("\0" in value for value in kwargs.values() if isinstance(value, str)):
+            raise Http404
+
     def process_exception(self, request: Any, exception: Exception) -> HttpResponse | None:
         if isinstance(exception, ProviderError | NotAllowed | NotServed):
             return errors.page(request, exception)
+        if isinstance(exception, DataError):  # something posted that no column can hold
+            answer: HttpResponse = errors.bad_request(request, exception)
+            return answer
         return None

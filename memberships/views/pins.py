@@ -71,7 +71,7 @@ def copy(request: ManagerRequest) -> HttpResponse:
     if not chosen or len(chosen) > MOST_COPIES:
         messages.warning(request, _too_many(len(chosen)) if chosen else _NOBODY)
         return redirect("members")
-    source = roster.member(request.organization, request.GET.get("from", ""))
+    source = roster.member(request.organization, request.GET.get("from", "").replace("\0", ""))
     form = CopyPinsForm(
         _typed(request),
         find=partial(people.find, request.organization),
