@@ -1,6 +1,6 @@
 """What happened outside this dashboard: found by comparing each read with the one before it.
 
-Close keeps no history of roles and settings, so what isn't noticed here is noticed nowhere.
+A provider may keep no history of roles and settings: then what isn't noticed here is noticed nowhere.
 """
 
 from __future__ import annotations

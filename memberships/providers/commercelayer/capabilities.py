@@ -53,4 +53,5 @@ CAPABILITIES = Capabilities(
     "they may be left with none.",
     manage_permission="Admin role",
     manage_permission_name=ADMIN,
+    credentials_note="Both are on the “Provisioning API” page of your Commerce Layer user menu.",
 )
