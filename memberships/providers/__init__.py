@@ -124,6 +124,10 @@ class Capabilities:
     """What may happen to somebody who loses the power to manage, in a sentence."""
     at_once: int = 1
     """How many changes of a job may be under way at a time."""
+    invitation_notes: tuple[str, ...] = ()
+    """What an invitation does and doesn't do, in sentences."""
+    invited_notes: Mapping[str, str] = field(default_factory=dict)
+    """By the status somebody invited has at once: what that means, in a sentence."""
     credentials_note: str = ""
     """Where somebody finds a client id and secret of their own, in a sentence."""
     consent_note: str = ""
