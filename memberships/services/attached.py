@@ -70,7 +70,7 @@ def install(person: Connection) -> Connection | None:
         return None
     if Organization.objects.filter(provider=registry.ATTACHED, parent=person.organization).exists():
         return None
-    if not cache.add(f"attached.install {person.organization_id}", True, _INSTALL_AGAIN_S):
+    if not cache.add(f"attached.install.{person.organization_id}", True, _INSTALL_AGAIN_S):
         return None
     granted = client_credentials.ask(secret.client_id, secret.client_secret, deadline_s=_INSTALL_CALL_S)
     found = client(registry.ATTACHED, granted, "", deadline_s=_INSTALL_CALL_S).organizations()
