@@ -38,7 +38,7 @@ def _describe(error: Exception) -> Problem:
                 403,
                 f"You need the {permission} permission",
                 f"Roster changes other people's memberships, so only people who have the {permission} permission in "
-                f"{organization} can use it. Someone who has it can give it to you, in Close or here.",
+                f"{organization} can use it. Someone who has it can give it to you, there or here.",
                 "Sign in as someone else, or to another organization",
                 "/login/",
                 managers,
@@ -105,11 +105,11 @@ def _describe(error: Exception) -> Problem:
         case RateLimited(retry_after_s=wait_s):
             return Problem(
                 503,
-                "Close asks us to slow down",
-                f"Try again in {max(1, round(wait_s))} s. Nothing was changed.",
+                "We are asked to slow down",
+                f"{error} Try again in {max(1, round(wait_s))} s. Nothing was changed.",
             )
         case Refused() | Unavailable():
-            return Problem(502, "Close can't be reached just now", f"{error} Nothing was changed.")
+            return Problem(502, "There was no answer just now", f"{error} Nothing was changed.")
         case _:
             return Problem(
                 502,

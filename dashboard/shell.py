@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
+from memberships.models import Connection
 from memberships.services import connections
 from memberships.views import access
 
@@ -14,18 +15,19 @@ from memberships.views import access
 def context(request: Any) -> dict[str, Any]:
     """For base.html: who is signed in, to what, what can be done there, and whether this is only a rehearsal."""
     if not hasattr(request, "session"):
-        return {"rehearsal": rehearsal()}
+        return rehearsal(None)
     current = access.current(request)
-    return {
+    return rehearsal(current) | {
         "signed_in": access.signed_in(request),
         "current": current,
         "capabilities": connections.capabilities(current.organization) if current else None,
         "access": getattr(request, "access", None),
-        "rehearsal": rehearsal(),
     }
 
 
-def rehearsal() -> str:
-    """The practice server this dashboard is connected to, if Close is one."""
-    host = urlsplit(settings.CLOSE_API_URL).hostname
-    return urlsplit(settings.CLOSE_API_URL).netloc if host in settings.LOOPBACK else ""
+def rehearsal(current: Connection | None) -> dict[str, str]:
+    """The practice server these people are from, where it is one, and what it plays."""
+    provider, address = connections.server(current.organization if current else None)
+    parts = urlsplit(address)
+    practice = parts.netloc if parts.hostname in settings.LOOPBACK else ""
+    return {"rehearsal": practice, "rehearsed": provider.label}

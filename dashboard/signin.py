@@ -8,15 +8,18 @@ import requests
 from authlib.integrations.base_client import OAuthError
 from authlib.integrations.django_client import DjangoOAuth2App, OAuth
 from django.conf import settings
+from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
+from memberships.models import Connection
 from memberships.providers import http
-from memberships.providers.errors import Unavailable
-from memberships.services import connections, jobs, oauth
+from memberships.providers.errors import ProviderError, Unavailable
+from memberships.services import attached, connections, jobs, oauth
+from memberships.services.connections import NotAllowed
 from memberships.views.access import signed_in
 
 from . import errors
@@ -69,11 +72,27 @@ def callback(request: Any) -> HttpResponse:
     _begin(request, connection.pk)
     connections.remember(request.session.session_key, connection)
     jobs.resume(connection)
+    _install(request, connection)
     wanted = request.session.pop("next", "")
     safe = url_has_allowed_host_and_scheme(
         wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )
     return redirect(wanted if safe else "members")
+
+
+def _install(request: Any, person: Connection) -> None:
+    """What this installation has credentials for stands beside; the sign-in is good without it."""
+    label = attached.capabilities().label
+    try:
+        found = attached.install(person)
+    except (ProviderError, NotAllowed) as problem:
+        messages.warning(
+            request, f"{label} is not connected. {problem} You can connect it under Connections."
+        )
+    else:
+        if found:
+            text = f"{found.organization} at {label} is connected too: switch to it at the top of each page."
+            messages.success(request, text)
 
 
 @require_POST

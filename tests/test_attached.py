@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from django.db import connection as database
 from django.test import Client
@@ -9,9 +11,12 @@ from django.test import Client
 from memberships.models import AuditEntry, Connection, Organization
 from memberships.services import audit, jobs, plans, proposals, roster
 from sandbox.commercelayer.rehearsal import ADMIN, BLUEFIN, CLIENT_ID, CLIENT_SECRET, READER, TERN
-from sandbox.rehearsal import SECOND_ADMIN
+from sandbox.rehearsal import ADMIN as SIGNED_IN
+from sandbox.rehearsal import HARBOR, NORTHWIND, SECOND_ADMIN
 from tests.conftest import signed_in
 from tests.pages import Page
+from tests.steps import apply
+from tests.test_signin import Close, arrive
 
 
 def connect_page(client: Client, client_id: str = CLIENT_ID, secret: str = CLIENT_SECRET) -> Page:
@@ -188,3 +193,137 @@ def test_disconnecting_forgets_the_credentials_for_everyone(commerce_admin, atta
     assert "forgotten here" in page.text
     attached.refresh_from_db()
     assert (attached.client_secret, attached.access_token) == ("", "")
+
+
+# By itself, from the environment
+
+
+@pytest.fixture
+def installed(settings, northwind, commercelayer) -> None:
+    """Credentials in the environment, for Northwind."""
+    settings.COMMERCELAYER_CLIENT_ID, settings.COMMERCELAYER_CLIENT_SECRET = CLIENT_ID, CLIENT_SECRET
+    settings.COMMERCELAYER_FOR_CLOSE_ORGANIZATION = northwind
+
+
+@pytest.fixture
+def come_in(world, close, db):
+    """Somebody signs in with Close, through the whole round trip; the page they arrive at."""
+
+    def come_in(email: str = SIGNED_IN, organization: str = NORTHWIND) -> Page:
+        browser = Client(headers={"host": "localhost:8000"})
+        target = browser.get(Page.visit(browser, "/login/").link("Sign in with Close"))["Location"]
+        return arrive(browser, Close(world, close).consent(target, email, organization))
+
+    return come_in
+
+
+def test_what_the_installation_has_credentials_for_is_there_after_the_sign_in(come_in, installed):
+    page = come_in()
+    assert page.heading == "Members"
+    assert "Bluefin Rehearsal at Commerce Layer is connected too" in page.text
+    assert set(page.options("Switch organization")) == {BLUEFIN, NORTHWIND}
+    assert page.field("Switch organization").value == NORTHWIND
+    made = Connection.objects.get(organization__name=BLUEFIN)
+    assert made.added_by.email == SIGNED_IN
+    (entry,) = made.organization.audit.filter(event="connection.attached")
+    assert entry.actor_name == made.added_by.name
+
+
+def test_later_sign_ins_do_not_ask_for_it_again(come_in, installed, commercelayer):
+    come_in()
+    commercelayer.calls.clear()
+    for email in (SIGNED_IN, SECOND_ADMIN):
+        page = come_in(email)
+        assert "Commerce Layer" not in next(e.text for e in page.all("main"))
+        assert BLUEFIN in page.options("Switch organization")
+    assert len(commercelayer.calls) == 0
+
+
+def test_what_somebody_disconnected_does_not_come_back_by_itself(come_in, installed, commercelayer):
+    come_in()
+    Connection.objects.filter(organization__name=BLUEFIN).update(access_token="", client_secret="")
+    commercelayer.calls.clear()
+    assert "connected too" not in come_in().text
+    assert len(commercelayer.calls) == 0
+
+
+def test_another_organization_gets_nothing_of_it(come_in, installed, commercelayer):
+    page = come_in(SIGNED_IN, HARBOR)
+    assert page.heading == "Members"
+    assert "Commerce Layer" not in page.text
+    assert len(commercelayer.calls) == 0
+
+
+@pytest.mark.parametrize(
+    ("trouble", "sentence"),
+    [
+        ("wrong", "doesn't know this client id and secret"),
+        ("reader", "an Admin's of no organization"),
+        ("several", "an Admin's of 2 organizations"),
+        ("down", "Commerce Layer had an internal problem (status 500)."),
+        ("away", "Commerce Layer can't be reached"),
+        ("busy", "asks to wait a minute"),
+    ],
+)
+@pytest.mark.usefixtures("impatient")
+def test_trouble_with_it_is_a_sentence_and_never_a_failed_sign_in(
+    come_in, installed, commercelayer, commerce, settings, trouble, sentence
+):
+    match trouble:
+        case "wrong":
+            settings.COMMERCELAYER_CLIENT_SECRET = "rotated"
+        case "reader":
+            commerce.set_credentials(READER, CLIENT_ID, CLIENT_SECRET)
+        case "several":
+            commerce.set_credentials(ADMIN, CLIENT_ID, CLIENT_SECRET)
+        case "down":
+            commercelayer.faults.fail_next(500, path="/api/", times=None)
+        case "away":
+            commercelayer.faults.drop(times=None)
+        case "busy":
+            commercelayer.limits.set({"tokens": 0})
+    page = come_in()
+    assert (page.status, page.heading) == (200, "Members")
+    assert "Commerce Layer is not connected." in page.text
+    assert sentence in page.text
+    assert "rotated" not in page.html
+    assert not Organization.objects.filter(name=BLUEFIN).exists()
+    # Whoever comes next does not wait for it again.
+    commercelayer.calls.clear()
+    assert "is not connected" not in come_in(SECOND_ADMIN).text
+    assert len(commercelayer.calls) == 0
+
+
+def test_a_slow_provider_holds_a_sign_in_up_for_one_call_only(come_in, installed, commercelayer, monkeypatch):
+    monkeypatch.setattr("memberships.services.attached._INSTALL_CALL_S", 0.3)
+    commercelayer.faults.delay(2, path="/oauth/token", times=None)
+    began = time.monotonic()
+    page = come_in()
+    assert time.monotonic() - began < 1.5
+    assert "Commerce Layer did not answer within 0 s." in page.text
+
+
+# Whose name stands where
+
+
+def test_pages_name_whoever_is_signed_in_and_whose_connection_it_is(
+    attached, connect, commerce, reader_id, work
+):
+    colleague = connect(SECOND_ADMIN)
+    client = signed_in(colleague)
+    client.post("/connections/switch/", {"organization": attached.pk})
+    page = Page.visit(client, f"/members/{reader_id}/")
+    assert next(page.root.all("header")).text.endswith("Priya Natarajan Sign out")
+    review = page.press("Review", {"Reference": "HR-1"})
+    assert "Made by Priya Natarajan through the connection of Marta Lindqvist" in review.text
+    receipt = apply(review)
+    work()
+    receipt = Page.visit(client, receipt.address)
+    assert "Applied by Priya Natarajan through the connection of Marta Lindqvist" in receipt.text
+    assert Page.visit(client, "/audit/").rows("Audit log")[0][1] == "Priya Natarajan through Marta Lindqvist"
+
+
+def test_a_practice_copy_says_what_it_plays(commerce_admin, admin, commercelayer, close):
+    for client, server, name in ((commerce_admin, commercelayer, "Commerce Layer"), (admin, close, "Close")):
+        address = server.url.removeprefix("http://")
+        assert f"practice copy at {address}, not {name}." in Page.visit(client, "/members/").text

@@ -385,7 +385,7 @@ def test_after_ten_minutes_without_an_answer_pages_are_closed_and_say_why(admin,
     close.faults.drop(times=None)
     page = Page.visit(admin, "/members/?q=a")
     assert page.status == 502
-    assert page.heading == "Close can't be reached just now"
+    assert page.heading == "There was no answer just now"
     assert page.link("Try again") == "/members/?q=a"
 
 

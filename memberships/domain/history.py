@@ -49,7 +49,7 @@ def as_of(people: Iterable[Person], later: Iterable[Event]) -> dict[str, Person]
                 came = {pk for pk, p in then.items() if pk == event.member_id or p.email == event.email}
                 for pk in came:
                     del then[pk]
-            case "member.gone":
+            case "member.gone" | "member.removed":
                 then[event.member_id] = _returned(event)
             case _ if person := then.get(event.member_id):
                 then[person.id] = _before(person, event)

@@ -22,6 +22,7 @@ EVENTS = {
     "member.membership_profile.set": "Membership profile",
     "member.reactivated": "Reactivation",
     "member.deactivated": "Deactivation",
+    "member.removed": "Removal",
     "member.can_manage.set": "Can manage",
     "member.status.set": "Status",
     "member.joined": "Joined",
@@ -110,6 +111,10 @@ class AuditEntry(models.Model):
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise TypeError("Audit entries are never deleted.")
+
+    @property
+    def field_label(self) -> str:
+        return EVENTS.get(f"member.{self.field}.set", self.field)
 
     @property
     def label(self) -> str:

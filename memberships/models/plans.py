@@ -55,6 +55,11 @@ class Plan(models.Model):
     def __str__(self) -> str:
         return f"{self.kind} {self.id}"
 
+    @property
+    def by(self) -> Connection:
+        """Who answers for it."""
+        return self.person or self.connection
+
 
 class Outcome(models.TextChoices):
     NOT_ATTEMPTED = "not attempted"
@@ -188,6 +193,11 @@ class Job(models.Model):
 
     def __str__(self) -> str:
         return f"job {self.id}"
+
+    @property
+    def by(self) -> Connection:
+        """Who answers for it."""
+        return self.person or self.connection
 
     @property
     def finished(self) -> bool:

@@ -124,6 +124,14 @@ class Capabilities:
     """What may happen to somebody who loses the power to manage, in a sentence."""
     at_once: int = 1
     """How many changes of a job may be under way at a time."""
+    invitation_notes: tuple[str, ...] = ()
+    """What an invitation does and doesn't do, in sentences."""
+    invited_notes: Mapping[str, str] = field(default_factory=dict)
+    """By the status somebody invited has at once: what that means, in a sentence."""
+    credentials_note: str = ""
+    """Where somebody finds a client id and secret of their own, in a sentence."""
+    consent_note: str = ""
+    """How somebody takes a consent back on the provider's own site, in a sentence."""
 
     @property
     def groups(self) -> bool:
@@ -224,6 +232,14 @@ class Deletion:
 type Request = (
     Change | Invitation | Deactivation | Resend | Grouping | Pinning | Creation | ItemChange | Deletion
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What a client id and secret were exchanged for."""
+
+    access_token: str
+    expires_in_s: float
 
 
 type Answer = Member | Item | None

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from . import Capabilities, MembershipProvider
+from . import Capabilities, MembershipProvider, Token
 from .close import CAPABILITIES as CLOSE
 from .close import CloseProvider
 from .commercelayer import CAPABILITIES as COMMERCE_LAYER
 from .commercelayer import CommerceLayerProvider
+from .commercelayer import token as commerce_layer_token
 from .http import Credentials
 
 SIGN_IN = "close"
@@ -18,6 +19,7 @@ ATTACHED = "commercelayer"
 
 _CAPABILITIES: Mapping[str, Capabilities] = {SIGN_IN: CLOSE, ATTACHED: COMMERCE_LAYER}
 _CLIENTS: Mapping[str, Any] = {SIGN_IN: CloseProvider, ATTACHED: CommerceLayerProvider}
+_TOKENS = {ATTACHED: commerce_layer_token.token}
 
 
 def capabilities(name: str) -> Capabilities:
@@ -30,3 +32,8 @@ def client(
     """A client of this provider for one organization; `options` as for `Api`."""
     found: MembershipProvider = _CLIENTS[name](api_url, credentials, organization_id, **options)
     return found
+
+
+def token(name: str, auth_url: str, client_id: str, client_secret: str, *, deadline_s: float) -> Token:
+    """Exchange somebody's own client id and secret. Raises Refused with a sentence when they are wrong."""
+    return _TOKENS[name](auth_url, client_id, client_secret, deadline_s=deadline_s)

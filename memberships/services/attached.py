@@ -7,7 +7,7 @@ of the organization they are attached to.
 from __future__ import annotations
 
 import msgspec
-from django.conf import settings
+from django.core.cache import cache
 from django.db import transaction
 from django.utils import timezone
 
@@ -15,10 +15,16 @@ from memberships.domain.people import Actor
 from memberships.models import Connection, Organization
 from memberships.models.secrets import cipher
 from memberships.providers import Capabilities, registry
+from memberships.providers.errors import Refused
 
 from . import audit, client_credentials, jobs
 from .client_credentials import Granted
+from .configuration import installed
 from .connections import NotAllowed, client
+
+# Somebody who signs in waits for this, at most once.
+_INSTALL_CALL_S = 5.0
+_INSTALL_AGAIN_S = 3600
 
 
 def capabilities() -> Capabilities:
@@ -47,10 +53,31 @@ _CHOOSE_WITHIN_S = 900
 
 def of_installation(person: Connection) -> Secret | None:
     """The credentials in the environment, for the one organization they belong to."""
-    secret = Secret(settings.COMMERCELAYER_CLIENT_ID, settings.COMMERCELAYER_CLIENT_SECRET)
-    whose = settings.COMMERCELAYER_FOR_CLOSE_ORGANIZATION
+    client_id, client_secret, whose = installed()
     mine = bool(whose) and whose == person.organization.remote_id
-    return secret if mine and secret.client_id and secret.client_secret else None
+    return Secret(client_id, client_secret) if mine and client_id and client_secret else None
+
+
+def install(person: Connection) -> Connection | None:
+    """After a sign-in: attach the one organization that the credentials in the environment are good for.
+
+    None where there is nothing to do: there are none for this organization, something is or once was attached, or it
+    was tried within the hour, so that sign-ins don't wait for a provider that is away. Raises ProviderError, also when
+    somebody has to choose among several, or NotAllowed.
+    """
+    secret = of_installation(person)
+    if secret is None:
+        return None
+    if Organization.objects.filter(provider=registry.ATTACHED, parent=person.organization).exists():
+        return None
+    if not cache.add(f"attached.install.{person.organization_id}", True, _INSTALL_AGAIN_S):
+        return None
+    granted = client_credentials.ask(secret.client_id, secret.client_secret, deadline_s=_INSTALL_CALL_S)
+    found = client(registry.ATTACHED, granted, "", deadline_s=_INSTALL_CALL_S).organizations()
+    if len(found) != 1:
+        number = f"{len(found)} organizations" if found else "no organization"
+        raise Refused(f"This installation's credentials are an Admin's of {number}.", 403)
+    return _attach(person, secret, granted, found[0][0])
 
 
 def look(secret: Secret) -> list[tuple[str, str]]:
@@ -68,6 +95,10 @@ def attach(person: Connection, secret: Secret, organization_id: str) -> Connecti
     Raises ProviderError, or NotAllowed when they are no Admin's there.
     """
     granted = client_credentials.ask(secret.client_id, secret.client_secret)
+    return _attach(person, secret, granted, organization_id)
+
+
+def _attach(person: Connection, secret: Secret, granted: Granted, organization_id: str) -> Connection:
     provider = client(registry.ATTACHED, granted, organization_id)
     actor = provider.actor()
     if not actor.can_manage:

@@ -14,7 +14,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from memberships.domain.items import WORK, Kind
-from memberships.domain.people import group_of
+from memberships.domain.people import ROLE, group_of
 from memberships.domain.plan import Action, Edit, Row
 from memberships.models import AuditEntry, Connection, Job, Organization, Plan
 
@@ -169,6 +169,12 @@ def outcomes(job: Job, row: Row, outcome: str, error: str, words: Words) -> list
             entry.field, entry.before, entry.after = edit.field, edit.before, edit.after
         if row.action is Action.DELETE:
             entry.before = dict(row.kept)
+        if row.action is Action.DEACTIVATE and words.capabilities.removes:
+            # Nowhere else is kept what they had.
+            entry.event, entry.field, entry.before = "member.removed", ROLE, dict(row.kept)
+            entry.before_text, entry.after_text = (
+                words.value(ROLE, role_id) for role_id in (row.kept.get(ROLE), None)
+            )
         entries.append(entry)
     return entries
 

@@ -1,45 +1,27 @@
-"""Tokens for somebody's own client id and secret.
-
-Source: https://docs.commercelayer.io/provisioning/getting-started/authorization
-"""
+"""Tokens for somebody's own client id and secret, which don't end as a consent does: they are asked for anew."""
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import msgspec
-import requests
-from django.conf import settings
 from django.utils import timezone
 
 from memberships.models import Connection
-from memberships.providers import http
-from memberships.providers.errors import Detached, ProviderError, RateLimited, Refused, Unavailable
+from memberships.providers import registry
+from memberships.providers.errors import Detached, ProviderError, RateLimited, Refused
 
+from .configuration import setting
 from .credentials import CALL_S, StoredCredentials, replaced
+from .windows import Windows
 
-TOKEN_PATH = "/oauth/token"
-SCOPE = "provisioning-api"
-RECONNECT = (
-    "Commerce Layer no longer accepts these credentials. Connect it again with a client id and secret."
-)
-WRONG = (
-    "Commerce Layer doesn't know this client id and secret. Copy both again from its “Provisioning API” page."
-)
-NO_SCOPE = (
-    "These credentials are for another API. Use those of the “Provisioning API” page in the user menu of Commerce "
-    "Layer."
-)
-# The endpoint allows 30 calls a minute.
-_AFTER_429_S = 60.0
-
-
-class _Token(msgspec.Struct):
-    access_token: str
-    expires_in: float = 0
-    scope: str = ""
+LABEL = registry.capabilities(registry.ATTACHED).label
+RECONNECT = f"{LABEL} no longer accepts these credentials. Connect it again with a client id and secret."
+# Whoever asks more often than this may be refused for a minute, and with them everybody behind the same address.
+_MOST, _WINDOW_S = 30, 60.0
+_WAIT_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,39 +36,26 @@ class Granted:
         raise Detached(RECONNECT)
 
 
-def ask(client_id: str, client_secret: str) -> Granted:
+def ask(client_id: str, client_secret: str, *, deadline_s: float | None = None) -> Granted:
     """A token for these. Raises Refused with a sentence when they are wrong, RateLimited or Unavailable."""
-    body = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": client_secret}
-    with http.obey_deadlines(requests.Session()) as session:
-        status, _, content = http.exchange(
-            session,
-            "Commerce Layer",
-            CALL_S,
-            "POST",
-            settings.COMMERCELAYER_AUTH_URL + TOKEN_PATH,
-            json=body,
-            headers={"Accept": "application/json"},
-        )
-    if status == 429:
-        raise RateLimited("Commerce Layer asks to wait a minute before the next sign-in.", _AFTER_429_S)
-    if status in (400, 401, 403):
-        raise Refused(WRONG, status)
-    try:
-        token = msgspec.json.decode(content, type=_Token)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        raise Unavailable(
-            f"Commerce Layer's sign-in service gave no usable answer (status {status})."
-        ) from None
-    if SCOPE not in token.scope.split():
-        raise Refused(NO_SCOPE, 403)
-    return Granted(token.access_token, timezone.now() + timedelta(seconds=max(token.expires_in, 1)))
+    wait_s = Windows(registry.ATTACHED, [(_MOST, _WINDOW_S)]).take("token", _WAIT_S)
+    if wait_s > _WAIT_S:
+        raise RateLimited(f"{LABEL} allows no more sign-ins for {wait_s:.0f} s.", wait_s)
+    time.sleep(wait_s)
+    auth_url = setting(registry.ATTACHED, "AUTH_URL")
+    token = registry.token(
+        registry.ATTACHED, auth_url, client_id, client_secret, deadline_s=deadline_s or CALL_S
+    )
+    return Granted(token.access_token, timezone.now() + timedelta(seconds=token.expires_in_s))
 
 
 class StoredSecret(StoredCredentials):
     """The client id and secret of an attached connection, and the token got for them last."""
 
     ended = Detached(RECONNECT)
-    service = "Commerce Layer's sign-in service"
+    service = f"{LABEL}'s sign-in service"
+    # A token that is still good is issued again with what is left of its life: asking earlier gains nothing.
+    early = timedelta(seconds=5)
 
     def renew_now(self, connection: Connection, *, although_valid: bool) -> Connection:
         try:

@@ -20,6 +20,7 @@ from memberships.providers.http import Credentials
 
 from . import audit, oauth
 from .client_credentials import StoredSecret
+from .configuration import served, setting
 from .windows import Windows
 
 # While the provider doesn't answer, pages don't wait for it each time.
@@ -57,9 +58,16 @@ def capabilities(organization: Organization) -> Capabilities:
     return registry.capabilities(organization.provider)
 
 
+def server(organization: Organization | None) -> tuple[Capabilities, str]:
+    """Where an organization's people are, and what is there; without one, whom people sign in with."""
+    name = organization.provider if organization else registry.SIGN_IN
+    return registry.capabilities(name), setting(name, "API_URL")
+
+
 def address(organization: Organization, path: str) -> str:
     """A page of the provider's own site."""
-    return settings.CLOSE_APP_URL.rstrip("/") + path
+    site: str = setting(organization.provider, "APP_URL")
+    return site.rstrip("/") + path
 
 
 def provider_for(connection: Connection, *, patient: bool = False) -> MembershipProvider:
@@ -70,17 +78,22 @@ def provider_for(connection: Connection, *, patient: bool = False) -> Membership
 
 
 def client(
-    provider: str, credentials: Credentials, organization_id: str, *, patient: bool = False
+    provider: str,
+    credentials: Credentials,
+    organization_id: str,
+    *,
+    patient: bool = False,
+    deadline_s: float | None = None,
 ) -> MembershipProvider:
-    """A client with these credentials. Settings are named after their provider."""
-    deadline_s = settings.CALL_DEADLINE_S if patient else settings.PAGE_DEADLINE_S
+    """A client with these credentials. `deadline_s` bounds each call, where not as for pages and jobs."""
+    usual_s = settings.CALL_DEADLINE_S if patient else settings.PAGE_DEADLINE_S
     limits = getattr(settings, f"{provider.upper()}_WINDOWS", ())
     return registry.client(
         provider,
-        getattr(settings, f"{provider.upper()}_API_URL"),
+        setting(provider, "API_URL"),
         credentials,
         organization_id,
-        deadline_s=deadline_s,
+        deadline_s=deadline_s or usual_s,
         patient=patient,
         pace=Windows(provider, limits) if limits else None,
     )
@@ -89,7 +102,7 @@ def client(
 def sign_in(token: Mapping[str, Any]) -> Connection:
     """Keep a fresh consent, if the person may manage the organization they chose.
 
-    `token` is Close's token response. Raises NotAllowed, NotServed or ProviderError; then nothing is kept and the
+    `token` is the token endpoint's answer. Raises NotAllowed, NotServed or ProviderError; then nothing is kept and the
     consent is given back.
     """
     try:
@@ -125,8 +138,9 @@ def sign_in(token: Mapping[str, Any]) -> Connection:
 def _checked(token: Mapping[str, Any]) -> tuple[str, Actor]:
     organization_id = token.get("organization_id")
     if not oauth.is_token(token) or not isinstance(organization_id, str) or not organization_id:
-        raise Refused("Close's answer to the sign-in is incomplete.", 200)
-    if settings.CLOSE_ORGANIZATIONS and organization_id not in settings.CLOSE_ORGANIZATIONS:
+        label = registry.capabilities(registry.SIGN_IN).label
+        raise Refused(f"{label}'s answer to the sign-in is incomplete.", 200)
+    if served() and organization_id not in served():
         raise NotServed(organization_id)
     provider = client(registry.SIGN_IN, _JustGranted(token["access_token"]), organization_id)
     actor = provider.actor()
@@ -214,7 +228,7 @@ def open_jobs(connection: Connection) -> QuerySet[Job]:
 
 
 def disconnect(connection: Connection) -> bool:
-    """Give the consent back. False when Close could not be told; the tokens are forgotten here all the same."""
+    """Give the consent back. False when the provider could not be told; the tokens are forgotten here all the same."""
     refresh_token = connection.refresh_token
     with transaction.atomic():
         Connection.objects.filter(pk=connection.pk).update(

@@ -17,7 +17,6 @@ from memberships.providers.errors import Disconnected, Unavailable
 CALL_S = 15.0
 """How long a token endpoint may take."""
 
-_EARLY = timedelta(seconds=60)
 # Outlives the call, so that nobody else starts while an answer may still come.
 _LEASE = timedelta(seconds=CALL_S + 10)
 _POLL_S = 0.05
@@ -30,6 +29,8 @@ class StoredCredentials(ABC):
     """For somebody whose credentials are no longer accepted."""
     service: str
     """Who renews them, as the subject of a sentence."""
+    early = timedelta(seconds=60)
+    """How long before its end a token is renewed."""
 
     def __init__(self, connection_pk: int) -> None:
         self.connection_pk = connection_pk
@@ -41,7 +42,7 @@ class StoredCredentials(ABC):
     def header(self) -> str:
         connection = self._read()
         if not connection.access_token or (
-            connection.expires_at and connection.expires_at - timezone.now() < _EARLY
+            connection.expires_at and connection.expires_at - timezone.now() < self.early
         ):
             connection = self._renewed(connection)
         return f"Bearer {connection.access_token}"

@@ -200,7 +200,9 @@ def progress(job: Job) -> Progress:
 
 
 def find(organization: Organization, job_id: str | UUID) -> Job | None:
-    jobs = Job.objects.filter(organization=organization).select_related("plan", "connection", "organization")
+    jobs = Job.objects.filter(organization=organization).select_related(
+        "plan", "connection", "person", "organization"
+    )
     return jobs.filter(pk=job_id).first()
 
 

@@ -1,6 +1,6 @@
 """What happened outside this dashboard: found by comparing each read with the one before it.
 
-Close keeps no history of roles and settings, so what isn't noticed here is noticed nowhere.
+A provider may keep no history of roles and settings: then what isn't noticed here is noticed nowhere.
 """
 
 from __future__ import annotations
@@ -215,6 +215,7 @@ def sent_since(
         "via",
         "kept",
     )
+    its_capabilities = capabilities(organization)
     found: defaultdict[str, dict[tuple[str, Value], Sent]] = defaultdict(dict)
     # Given up comes first, so that a row somebody still works on takes its place.
     for cause, plan_id, member_id, email, kind, item_id, name, action, edits, via, kept in sorted(
@@ -228,13 +229,15 @@ def sent_since(
                 values.add((NAME, None))
         elif action != Action.CHANGE:
             values.add((STATUS, "inactive" if action == Action.DEACTIVATE else "active"))
+            if action == Action.DEACTIVATE and its_capabilities.removes:
+                values.add((ROLE, None))
             # Whoever comes back may have lost their groups by that.
             values |= {(field, False) for field in kept if group_of(field)}
         if via:
             values.add((ROLE, via))
         for key in filter(None, keys):
             found[key] |= dict.fromkeys(values, Sent(cause, plan_id))
-    manage = capabilities(organization).manage_permission_name
+    manage = its_capabilities.manage_permission_name
     for stored in sent.filter(kind=Kind.ROLE):
         row, its_sending = stored.row(), Sent(stored.cause, stored.plan_id)
         if row.action is Action.DELETE:

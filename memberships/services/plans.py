@@ -30,7 +30,10 @@ _EXPIRED = "This plan has expired. Make it again, from what is true now."
 
 def find(organization: Organization, plan_id: str | UUID) -> Plan | None:
     return (
-        Plan.objects.filter(organization=organization).select_related("connection").filter(pk=plan_id).first()
+        Plan.objects.filter(organization=organization)
+        .select_related("connection", "person")
+        .filter(pk=plan_id)
+        .first()
     )
 
 

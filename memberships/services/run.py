@@ -375,8 +375,9 @@ class Run:
             if whole.action is Action.CREATE and isinstance(subject, Item):
                 self.made(pk, subject)
             if not isinstance(subject, Member) or is_so(whole, subject) or _has_role(whole, subject):
-                advice = f"{self.words.otherwise(whole, subject)} {self.words.differences(whole, subject)}"
-                done[pk] = Finding(Outcome.DONE, advice=advice.strip())
+                tell = (self.words.welcome, self.words.otherwise, self.words.differences)
+                advice = " ".join(filter(None, (told(whole, subject) for told in tell)))
+                done[pk] = Finding(Outcome.DONE, advice=advice)
             else:
                 self.give_role(pk, subject)
         self.ledger.conclude(done)

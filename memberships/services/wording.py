@@ -193,6 +193,12 @@ class Words:
         ]
         return " ".join(["Otherwise than asked:", *found]) if found else ""
 
+    def welcome(self, row: Row, subject: Subject | None) -> str:
+        """How far somebody invited is in."""
+        if not isinstance(subject, Member) or row.action is not Action.INVITE:
+            return ""
+        return self.capabilities.invited_notes.get(subject.status.value, "")
+
     def _was_and_is(self, field: str, before: Value, now: Value) -> str:
         if self.capabilities.field(field).kind is FieldKind.PERMISSIONS:
             told = self.edit(Edit(field, before, now))

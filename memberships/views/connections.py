@@ -47,19 +47,21 @@ def disconnect(request: Any, pk: int) -> HttpResponse:
         }
         return render(request, "memberships/disconnect.html", context)
     told = service.disconnect(chosen)
+    provider = service.capabilities(chosen.organization)
     if chosen.added_by_id:
         messages.success(
             request, f"Disconnected from {chosen.organization}. Its credentials are forgotten here."
         )
     elif told:
         messages.success(
-            request, f"Disconnected from {chosen.organization}. Close was told to forget the consent."
+            request,
+            f"Disconnected from {chosen.organization}. {provider.label} was told to forget the consent.",
         )
     else:
         messages.warning(
             request,
-            f"Disconnected from {chosen.organization} here, but Close could not be told. Remove the consent in Close "
-            "under Settings > Developer > OAuth Apps if you want to be sure.",
+            f"Disconnected from {chosen.organization} here, but {provider.label} could not be told. "
+            f"{provider.consent_note}",
         )
     return redirect("connections" if len(access.signed_in(request)) > 1 else "login")
 

@@ -153,7 +153,7 @@ def _review(
     request: ManagerRequest, its_plan: Plan, *, problem: str = "", typed: str = "", at_number: bool = False
 ) -> HttpResponse:
     words, counts = _words(request, its_plan), plans.counts(its_plan)
-    its_job = Job.objects.filter(plan=its_plan).select_related("connection").first()
+    its_job = Job.objects.filter(plan=its_plan).select_related("connection", "person").first()
     will = counts[Verdict.WILL]
     invites = its_plan.kind == Plan.Kind.INVITE
     context = {
@@ -287,6 +287,8 @@ def _whom(its_plan: Plan) -> str:
 def _button(its_plan: Plan, will: int) -> str:
     if its_plan.kind == Plan.Kind.INVITE:
         return f"Send {wording.invitations(will)}"
+    if its_plan.kind == Plan.Kind.RESEND:
+        return f"Send {wording.invitations(will)} again"
     if number := plans.people(its_plan):
         return f"Apply to {wording.members(number)}"
     return "Apply" if will == 1 else f"Apply {wording.changes(will)}"
@@ -301,7 +303,9 @@ def _notes(request: ManagerRequest, its_plan: Plan) -> tuple[str, ...]:
     ungrouping = will.filter(kind=Kind.GROUP, action=Action.DELETE).exists()
     going = will.filter(action=Action.DEACTIVATE).exists()
     returning = will.filter(action=Action.REACTIVATE).exists() and its_plan.kind != Plan.Kind.INVITE
+    inviting = will.filter(action=Action.INVITE).exists()
     return (
+        *(its_capabilities.invitation_notes if inviting else ()),
         *(its_capabilities.deactivation_notes if going else ()),
         *(its_capabilities.reactivation_notes if returning else ()),
         *(its_capabilities.group_deletion_notes if ungrouping else ()),

@@ -1,4 +1,4 @@
-"""The whole of Roster as its users have it: web server and worker as processes, the rehearsal Close beside them."""
+"""The whole of Roster as its users have it: web server and worker as processes, the rehearsal servers beside them."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from pathlib import Path
 from cryptography.fernet import Fernet
 
 from dashboard import processes
+from sandbox.commercelayer.server import running as commerce_running
+from sandbox.commercelayer.world import CommerceWorld
 from sandbox.server import Server, running
 from sandbox.world import World
 
@@ -24,11 +26,12 @@ _START_S = 30
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """Where the dashboard is, and Close's side of the story."""
+    """Where the dashboard is, and the other sides of the story. `commerce` is Commerce Layer's, one for all tests."""
 
     url: str
     close: Server
     world: World
+    commerce: CommerceWorld
     database: Path
 
     def expire(self, plan_id: str) -> None:
@@ -43,11 +46,12 @@ class Stack:
 @contextmanager
 def started(home: Path) -> Iterator[Stack]:
     """Start everything, in a folder of its own; end it with the block."""
-    world = World.empty(seed=11)
-    with running(world) as close:
+    world, commerce = World.empty(seed=11), CommerceWorld.rehearsal(people=30)
+    with running(world) as close, commerce_running(commerce) as layer:
         port = _free_port()
         database = home / "roster.sqlite3"
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("CLOSE_")} | {
+        own = ("CLOSE_", "COMMERCELAYER_")
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(own)} | {
             "DJANGO_SETTINGS_MODULE": "dashboard.settings",
             "DEBUG": "true",
             "TOKEN_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
@@ -55,6 +59,8 @@ def started(home: Path) -> Iterator[Stack]:
             "QUEUE_FILE": str(home / "queue.sqlite3"),
             "CLOSE_APP_URL": close.url,
             "CLOSE_API_URL": close.url,
+            "COMMERCELAYER_AUTH_URL": layer.url,
+            "COMMERCELAYER_API_URL": layer.url,
             "PUBLIC_URL": "",
         }
         assert processes.start(["migrate", "--verbosity", "0"], environment).wait() == 0
@@ -65,7 +71,7 @@ def started(home: Path) -> Iterator[Stack]:
         try:
             url = f"http://127.0.0.1:{port}"
             _wait_for(f"{url}/login/")
-            yield Stack(url, close, world, database)
+            yield Stack(url, close, world, commerce, database)
             assert all(child.poll() is None for child in children), "a process of Roster ended by itself"
         finally:
             processes.stop(children)

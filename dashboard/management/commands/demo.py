@@ -19,32 +19,40 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from dashboard import processes
+from sandbox.commercelayer.rehearsal import CLIENT_ID, CLIENT_SECRET
+from sandbox.rehearsal import NORTHWIND
+from sandbox.world import World
 
 _START_S = 60
 
 
 class Command(BaseCommand):
-    help = "Try Roster: a rehearsal Close with made-up people, the dashboard and a worker, until interrupted."
+    help = "Try Roster: rehearsal servers with made-up people, the dashboard and a worker, until interrupted."
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--port", type=int, default=8000, help="where the dashboard listens")
         parser.add_argument("--sandbox-port", type=int, default=0, help="where the rehearsal Close listens")
-        parser.add_argument("--people", type=int, default=240, help="how many people the organization has")
-        parser.add_argument("--latency-ms", type=float, default=80, help="how slow the rehearsal Close is")
+        parser.add_argument(
+            "--commercelayer-port", type=int, default=0, help="where the rehearsal Commerce Layer listens"
+        )
+        parser.add_argument("--people", type=int, default=240, help="how many people an organization has")
+        parser.add_argument("--latency-ms", type=float, default=80, help="how slow the rehearsal servers are")
 
     def handle(self, *args: Any, **options: Any) -> None:
         port = options["port"]
         if not _is_free(port):
             raise CommandError(f"Port {port} is taken: choose another one with --port.")
         sandbox_port = options["sandbox_port"] or _free_port()
-        close = f"http://127.0.0.1:{sandbox_port}"
+        layer_port = options["commercelayer_port"] or _free_port()
+        close, layer = (f"http://127.0.0.1:{number}" for number in (sandbox_port, layer_port))
         # Each demo starts afresh: last time's tokens mean nothing to this time's rehearsal Close. A folder for each
         # port, because a demo on another one may be running.
         home = settings.VAR_DIR / "demo" / str(port)
         shutil.rmtree(home, ignore_errors=True)
         home.mkdir(parents=True)
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("CLOSE_")} | {
+        own = ("CLOSE_", "COMMERCELAYER_")
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(own)} | {
             "DEBUG": "true",
             "SECRET_KEY": secrets.token_urlsafe(50),
             "TOKEN_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
@@ -52,6 +60,14 @@ class Command(BaseCommand):
             "QUEUE_FILE": str(home / "queue.sqlite3"),
             "CLOSE_APP_URL": close,
             "CLOSE_API_URL": close,
+            "COMMERCELAYER_AUTH_URL": layer,
+            "COMMERCELAYER_API_URL": layer,
+            "COMMERCELAYER_CLIENT_ID": CLIENT_ID,
+            "COMMERCELAYER_CLIENT_SECRET": CLIENT_SECRET,
+            # The rehearsal has the same ids each time.
+            "COMMERCELAYER_FOR_CLOSE_ORGANIZATION": World.rehearsal(people=options["people"]).organization_id(
+                NORTHWIND
+            ),
             "PUBLIC_URL": "",
         }
         if processes.start(["migrate", "--verbosity", "0"], environment).wait():
@@ -60,7 +76,7 @@ class Command(BaseCommand):
         children = [
             processes.start(
                 [
-                    *("sandbox", "--port", str(sandbox_port), "--commercelayer-port", "0"),
+                    *("sandbox", "--port", str(sandbox_port), "--commercelayer-port", str(layer_port)),
                     *("--people", people, "--latency-ms", latency),
                 ],
                 environment,
@@ -77,6 +93,7 @@ class Command(BaseCommand):
             self.stdout.write(
                 self.style.SUCCESS(f"\nRoster is ready: {address}\n")
                 + f"Its rehearsal Close, where you can play the other admins and the outages: {close}/_rehearsal/\n"
+                f"Its rehearsal Commerce Layer is attached at the first sign-in to {NORTHWIND}: {layer}\n"
                 "Ctrl-C ends it.\n"
             )
             self.stdout.flush()

@@ -41,7 +41,10 @@ class Command(BaseCommand):
         if layer_port is None:
             layer_port = port + 1 if port else 0
         latency_s = options["latency_ms"] / 1000
-        world, commerce_world = World.rehearsal(people=options["people"]), CommerceWorld.rehearsal()
+        world, commerce_world = (
+            World.rehearsal(people=options["people"]),
+            CommerceWorld.rehearsal(people=options["people"]),
+        )
         try:
             with running(commerce_world, port=layer_port, latency_s=latency_s, poll_s=0.5) as layer:
                 serve(world, "127.0.0.1", port, latency_s=latency_s, ready=ready)

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from ..addresses import Entry
+from ..history import STATUS
 from ..items import to_be_made
 from ..people import RESENT, ROLE, Member, Role, Roster, Status, Value, group_field, group_of
 from ..plan import Action, Edit, Row, Verdict
@@ -116,7 +117,7 @@ def deactivations(members: Iterable[Member], *, removes: bool = False) -> list[R
     """
     rows: dict[str, Row] = {}
     for member in members:
-        kept = {ROLE: member.role_id, **member.settings} if removes else {}
+        kept = {ROLE: member.role_id, STATUS: member.status.value, **member.settings} if removes else {}
         row = Row(Action.DEACTIVATE, Verdict.WILL, member.id, member.email, member.name, kept=kept)
         if member.status is Status.INACTIVE:
             row = row.already("Already inactive: nothing is sent.")
@@ -168,7 +169,7 @@ def resends(members: Iterable[Member]) -> list[Row]:
 
 def invited_again(row: Row, roles: Mapping[str, Role]) -> Row:
     """Somebody who was removed, with all they had; that is an invitation, because nothing of them is left."""
-    wanted = {field: value for field, value in row.kept.items() if value is not None}
+    wanted = {field: value for field, value in row.kept.items() if field != STATUS and value is not None}
     edits = tuple(Edit(field, None, value) for field, value in wanted.items())
     again = Row(Action.INVITE, Verdict.WILL, "", row.email, row.name, edits)
     if wanted.get(ROLE) not in roles:

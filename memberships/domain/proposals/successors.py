@@ -98,7 +98,7 @@ def undo(
                 back = Row(Action.DEACTIVATE, Verdict.BLOCKED, member.id, member.email, member.name)
                 found = [back.blocked(_CHANGED_SINCE)]
             case Action.INVITE | Action.REACTIVATE:
-                found = deactivations([member], removes=member.status is Status.PENDING)
+                found = deactivations([member], removes=True)
             case _:
                 found = [_undone(row, member, may_be_inactive=member.id in back_first)]
         stage = 2 * (last - row.stage)

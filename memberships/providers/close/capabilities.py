@@ -126,6 +126,7 @@ CAPABILITIES = Capabilities(
     ),
     pinned_views=True,
     event_log=True,
+    consent_note="Remove the consent in Close under Settings > Developer > OAuth Apps if you want to be sure.",
 )
 
 SETTINGS = [field.name for field in CAPABILITIES.fields if field.name != ROLE]

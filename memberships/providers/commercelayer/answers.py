@@ -29,7 +29,7 @@ class _Resource(msgspec.Struct):
 
 _SHOWN = {"user_email", "user_first_name", "user_last_name", "status", "owner", ACCESS, REFERENCE}
 # What is known of roles by their kind; what custom ones allow is listed by the API.
-_GRANTED = {ADMIN: frozenset({ADMIN}), "read_only": frozenset({"read_only"})}
+_GRANTED = {ADMIN: frozenset({ADMIN}), "read_only": frozenset({"everything: read"})}
 
 
 class Document:
@@ -116,7 +116,8 @@ def member(document: Document, raw: _Resource) -> Member:
 def role(raw: _Resource, permissions: frozenset[str] = frozenset()) -> Role:
     kind = raw.attributes.get("kind")
     granted = _GRANTED.get(str(kind), permissions)
-    return Role(raw.id, _text(raw.attributes.get("name")) or raw.id, granted, kind == ADMIN)
+    name = _text(raw.attributes.get("name")) or raw.id
+    return Role(raw.id, name, granted, kind == ADMIN, editable=is_custom(raw))
 
 
 def is_custom(raw: _Resource) -> bool:

@@ -53,4 +53,12 @@ CAPABILITIES = Capabilities(
     "they may be left with none.",
     manage_permission="Admin role",
     manage_permission_name=ADMIN,
+    invitation_notes=(
+        "Whoever has an account there is active at once, everybody else pending until they accept. All get an e-mail.",
+    ),
+    invited_notes={
+        "active": "Has an account there: active at once.",
+        "pending": "Pending until they accept.",
+    },
+    credentials_note="Both are on the “Provisioning API” page of your Commerce Layer user menu.",
 )
