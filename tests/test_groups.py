@@ -308,7 +308,7 @@ def test_a_deleted_group_is_made_anew_with_its_people(
     assert "Bakers" not in world.groups(northwind)
     assert groups.find(connection.organization, bakers) is None
     back = taken_back(job, connection)
-    assert back.title == "Undo: delete the group Bakers."
+    assert back.title == "Undo of “Delete the group Bakers”."
     assert {row.member_id: (row.verdict, row.reason) for row in back.rows.all()} == {
         "": ("will", "Is made anew: the group gets a new id."),
         users[0]: ("will", ""),

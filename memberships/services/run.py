@@ -406,6 +406,8 @@ class Run:
                 self.ledger.put([other], edits=[[e.field, e.before, e.after] for e in edits])
                 self.ledger.rows[other] = replace(row, edits=edits)
         self.words.names = {**self.words.names, item.id: item.name}
+        # The receipt names it too.
+        Plan.objects.filter(pk=self.job.plan_id).update(names=self.words.names)
 
     def give_role(self, pk: int, member: Member) -> None:
         """The second step of coming back, written down together with the first."""

@@ -264,7 +264,7 @@ class Words:
         if title and PINS in wanted:
             return f"{title.removesuffix('.')} to {members(number)}."
         if title:
-            return title
+            return f"{title.removesuffix('.')}."
         if kind == "invite":
             return f"Invite {people(number)} with the role {self.value(ROLE, wanted.get(ROLE))}."
         if groups := [(group_of(field), value) for field, value in wanted.items() if group_of(field)]:

@@ -116,7 +116,8 @@ def invite(request: ManagerRequest) -> HttpResponse:
         propose = partial(proposals.invitations, request.connection, text, role_id, form.more())
         if review := to_review(form, propose):
             return review
-    return render(request, "memberships/invite.html", {"form": form}, status=status_of(form))
+    context = {"form": form, "roles": blast_radius(request)}
+    return render(request, "memberships/invite.html", context, status=status_of(form))
 
 
 @manager_required
@@ -160,6 +161,8 @@ def member(request: ManagerRequest, member_id: str) -> HttpResponse:
         "numbers_known": numbers is not None,
         "more": sorted(row.more.items()),
         "role_name": words.value(ROLE, row.role_id),
+        "role_is_listed": row.role_id in roles,
+        "roles": blast_radius(request),
         "history": history,
         "timeline": _timeline(request, member_id, history, words),
         "remembered": its_capabilities.versions and "versions" not in request.GET and history.number == 1,

@@ -201,7 +201,12 @@ def rename(request: ManagerRequest, group_id: str) -> HttpResponse:
             request, Kind.GROUP, form, partial(proposals.renamed_group, request.connection, group_id, name)
         ):
             return review
-    context = {"title": f"Rename {its_group.name}", "form": form, "back": reverse("group", args=[group_id])}
+    context = {
+        "title": f"Rename {its_group.name}",
+        "group": its_group,
+        "form": form,
+        "back": reverse("group", args=[group_id]),
+    }
     return render(request, "memberships/group_form.html", context, status=status_of(form))
 
 
@@ -218,6 +223,7 @@ def delete(request: ManagerRequest, group_id: str) -> HttpResponse:
     inside = f"{people(number)} {'is' if number == 1 else 'are'} in it." if number else "Nobody is in it."
     context = {
         "title": f"Delete {its_group.name}",
+        "group": its_group,
         "form": form,
         "notes": (inside, *capabilities(request.organization).group_deletion_notes),
         "back": reverse("group", args=[group_id]),

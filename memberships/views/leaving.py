@@ -17,7 +17,7 @@ from memberships.services import leaving, people, roster
 from memberships.services.connections import capabilities
 
 from .access import ManagerRequest, manager_required
-from .review import sent, status_of, to_review
+from .review import blast_radius, sent, status_of, to_review
 
 
 @require_http_methods(["GET", "POST"])
@@ -49,6 +49,7 @@ def leave(request: ManagerRequest, member_id: str) -> HttpResponse:
         "why_not": why_not,
         "notes": its_capabilities.leaving_notes,
         "to_dos": leaving.to_dos(request.organization),
+        "roles": [] if why_not else blast_radius(request),
         **_holdings(request, member),
     }
     return render(request, "memberships/leave.html", context, status=status_of(form))
