@@ -684,3 +684,38 @@ def test_the_history_names_the_group(admin, bakers, users, world, work, connecti
     assert world.membership(users[2])["email"] in log[0][2]
     assert "Group Bakers" in log[0][3]
     assert group_field(bakers) not in log[0][3]
+
+
+def test_the_receipt_of_an_undone_deletion_names_the_new_group_and_leads_to_it(
+    admin, bakers, users, work, world, northwind
+):
+    """It gets an id of its own, which nobody should have to read."""
+
+    def done(review: Page) -> Page:
+        started = apply(review)
+        work()
+        return Page.visit(admin, started.address)
+
+    review = done(visit(admin, f"{bakers}/delete/").press("Review")).press("Undo")
+    assert "Undo of “Delete the group Bakers”. 3 changes in 2 steps." in review.text
+    assert "Is made anew: the group gets a new id." in review.text
+    receipt = done(review)
+    made = world.group_id(northwind, "Bakers")
+    assert "Is made anew: the group gets a new id." in receipt.text
+    assert "2 Put 2 members into the group Bakers" in [h.text for h in receipt.all("h2")]
+    assert made not in receipt.text
+    assert receipt.link("Bakers") == f"/groups/{made}/"
+    assert Page.visit(admin, receipt.link("Bakers")).heading == "Bakers"
+
+
+def test_a_group_that_is_gone_is_named_on_its_receipt_without_a_link(admin, bakers, work):
+    started = apply(visit(admin, f"{bakers}/delete/").press("Review"))
+    work()
+    receipt = Page.visit(admin, started.address)
+    assert [row[0] for row in receipt.rows("Done")] == ["Bakers Group"]
+    assert not [a for a in receipt.all("a") if a.text == "Bakers"]
+
+
+@pytest.mark.parametrize("what", ["rename", "delete"])
+def test_what_is_done_to_a_group_leads_back_to_it(what, admin, bakers):
+    assert visit(admin, f"{bakers}/{what}/").link("Bakers") == f"/groups/{bakers}/"
