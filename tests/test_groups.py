@@ -147,7 +147,8 @@ def test_a_group_deleted_after_the_review_is_refused_and_nothing_sent(
     plan = proposals.change(connection, users[2:4], {group_field(bakers): True}, **NOTE)
     world.drop_group(northwind, bakers)
     run(plan)
-    assert {(row.outcome, row.cause) for row in plan.rows.all()} == {("refused", "stale")}
+    said = "The group Bakers is no longer there. Nothing was sent."
+    assert {(row.outcome, row.cause, row.error) for row in plan.rows.all()} == {("refused", "stale", said)}
     assert sent(close) == []
 
 
