@@ -719,3 +719,26 @@ def test_a_group_that_is_gone_is_named_on_its_receipt_without_a_link(admin, bake
 @pytest.mark.parametrize("what", ["rename", "delete"])
 def test_what_is_done_to_a_group_leads_back_to_it(what, admin, bakers):
     assert visit(admin, f"{bakers}/{what}/").link("Bakers") == f"/groups/{bakers}/"
+
+
+def test_what_was_done_to_a_group_is_one_click_away(admin, bakers, work):
+    """Also from when it was called otherwise; filters keep to it, and so does the export."""
+    for name in ("Chefs", "Cooks"):
+        apply(visit(admin, f"{bakers}/rename/").press("Review", {"Name": name}))
+        work()
+    log = Page.visit(admin, visit(admin, f"{bakers}/").link("What was done to this group"))
+    assert log.heading == "Audit log"
+    assert [row[2] for row in log.rows("Audit log")] == ["Chefs Group", "Bakers Group"]
+    assert "Only what was done to Cooks, whatever it was called at the time." in log.text
+    assert log.press("Filter", {"Person, role or group": "Bakers"}).rows("Audit log")[0][2] == "Bakers Group"
+    export = b"".join(admin.get(log.link("Export")).streaming_content).decode()
+    assert ("Chefs" in export, "plan.applied" in export) == (True, False)
+    assert len(log.follow("Show everything").rows("Audit log")) > 2
+
+
+@pytest.mark.parametrize("about", ["group_made_up", "%00", "<script>", "x" * 300])
+def test_what_was_done_to_nothing_is_nothing(about, admin, connection):
+    page = Page.visit(admin, f"/audit/?about={about}")
+    assert page.status == 200
+    assert page.rows("Audit log") == []
+    assert "Nothing matches" in page.text
