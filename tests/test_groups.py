@@ -147,7 +147,8 @@ def test_a_group_deleted_after_the_review_is_refused_and_nothing_sent(
     plan = proposals.change(connection, users[2:4], {group_field(bakers): True}, **NOTE)
     world.drop_group(northwind, bakers)
     run(plan)
-    assert {(row.outcome, row.cause) for row in plan.rows.all()} == {("refused", "stale")}
+    said = "The group Bakers is no longer there. Nothing was sent."
+    assert {(row.outcome, row.cause, row.error) for row in plan.rows.all()} == {("refused", "stale", said)}
     assert sent(close) == []
 
 
@@ -308,7 +309,7 @@ def test_a_deleted_group_is_made_anew_with_its_people(
     assert "Bakers" not in world.groups(northwind)
     assert groups.find(connection.organization, bakers) is None
     back = taken_back(job, connection)
-    assert back.title == "Undo: delete the group Bakers."
+    assert back.title == "Undo of “Delete the group Bakers”."
     assert {row.member_id: (row.verdict, row.reason) for row in back.rows.all()} == {
         "": ("will", "Is made anew: the group gets a new id."),
         users[0]: ("will", ""),

@@ -434,8 +434,8 @@ def test_a_group_deleted_meanwhile_is_said(admin, bakers, world, northwind, subt
     for path, typed in ((f"{bakers}/rename/", {"Name": "Chefs"}), (f"{bakers}/delete/", {})):
         with subtests.test(path=path):
             page = visit(admin, path).press("Review", typed)
-            assert page.status == 422
-            assert "This group is not there any more" in page.text
+            assert page.heading == "Groups"
+            assert "This group is not there any more: somebody has deleted it. Nothing was sent." in page.text
 
 
 def test_no_such_group_is_a_page_that_says_so(admin, bakers, subtests):
@@ -684,3 +684,61 @@ def test_the_history_names_the_group(admin, bakers, users, world, work, connecti
     assert world.membership(users[2])["email"] in log[0][2]
     assert "Group Bakers" in log[0][3]
     assert group_field(bakers) not in log[0][3]
+
+
+def test_the_receipt_of_an_undone_deletion_names_the_new_group_and_leads_to_it(
+    admin, bakers, users, work, world, northwind
+):
+    """It gets an id of its own, which nobody should have to read."""
+
+    def done(review: Page) -> Page:
+        started = apply(review)
+        work()
+        return Page.visit(admin, started.address)
+
+    review = done(visit(admin, f"{bakers}/delete/").press("Review")).press("Undo")
+    assert "Undo of “Delete the group Bakers”. 3 changes in 2 steps." in review.text
+    assert "Is made anew: the group gets a new id." in review.text
+    receipt = done(review)
+    made = world.group_id(northwind, "Bakers")
+    assert "Is made anew: the group gets a new id." in receipt.text
+    assert "2 Put 2 members into the group Bakers" in [h.text for h in receipt.all("h2")]
+    assert made not in receipt.text
+    assert receipt.link("Bakers") == f"/groups/{made}/"
+    assert Page.visit(admin, receipt.link("Bakers")).heading == "Bakers"
+
+
+def test_a_group_that_is_gone_is_named_on_its_receipt_without_a_link(admin, bakers, work):
+    started = apply(visit(admin, f"{bakers}/delete/").press("Review"))
+    work()
+    receipt = Page.visit(admin, started.address)
+    assert [row[0] for row in receipt.rows("Done")] == ["Bakers Group"]
+    assert not [a for a in receipt.all("a") if a.text == "Bakers"]
+
+
+@pytest.mark.parametrize("what", ["rename", "delete"])
+def test_what_is_done_to_a_group_leads_back_to_it(what, admin, bakers):
+    assert visit(admin, f"{bakers}/{what}/").link("Bakers") == f"/groups/{bakers}/"
+
+
+def test_what_was_done_to_a_group_is_one_click_away(admin, bakers, work):
+    """Also from when it was called otherwise; filters keep to it, and so does the export."""
+    for name in ("Chefs", "Cooks"):
+        apply(visit(admin, f"{bakers}/rename/").press("Review", {"Name": name}))
+        work()
+    log = Page.visit(admin, visit(admin, f"{bakers}/").link("What was done to this group"))
+    assert log.heading == "Audit log"
+    assert [row[2] for row in log.rows("Audit log")] == ["Chefs Group", "Bakers Group"]
+    assert "Only what was done to Cooks, whatever it was called at the time." in log.text
+    assert log.press("Filter", {"Person, role or group": "Bakers"}).rows("Audit log")[0][2] == "Bakers Group"
+    export = b"".join(admin.get(log.link("Export")).streaming_content).decode()
+    assert ("Chefs" in export, "plan.applied" in export) == (True, False)
+    assert len(log.follow("Show everything").rows("Audit log")) > 2
+
+
+@pytest.mark.parametrize("about", ["group_made_up", "%00", "<script>", "x" * 300])
+def test_what_was_done_to_nothing_is_nothing(about, admin, connection):
+    page = Page.visit(admin, f"/audit/?about={about}")
+    assert page.status == 200
+    assert page.rows("Audit log") == []
+    assert "Nothing matches" in page.text

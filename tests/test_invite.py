@@ -213,3 +213,10 @@ def test_many_invitations_all_arrive_although_close_counts_calls(admin, world, n
     work()
     assert "12 done" in Page.visit(admin, receipt.address).text
     assert set(addresses) <= set(everyone(world, northwind))
+
+
+def test_the_review_says_what_those_who_come_may_do(admin, gone):
+    page = review_invitations(admin, f"{NEW}\n{gone}", role="Restricted User")
+    (told,) = [e.text for e in page.all("summary") if e.text.startswith("2 people")]
+    assert told == "2 people with the role Restricted User: 5 permissions gained"
+    assert "make and take calls" in page.text

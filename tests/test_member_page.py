@@ -6,7 +6,8 @@ import pytest
 from django.test import Client
 
 from memberships.models import MirroredMember, Plan
-from memberships.services import roster
+from memberships.services import groups, roster
+from memberships.services.connections import provider_for
 from sandbox.rehearsal import NORTHWIND_DOMAIN, ORDINARY
 from sandbox.world import World
 from tests.pages import Page
@@ -174,3 +175,38 @@ def test_names_that_break_careless_pages_are_shown_as_they_are(admin, world, nor
             page = Page.visit(admin, f"/members/{person['id']}/")
             assert page.heading == " ".join((person["full_name"] or person["email"]).split())
             assert not [s for s in page.all("script") if "src" not in s.attributes]
+
+
+def test_the_role_and_the_groups_somebody_has_are_a_click_away(admin, sam, world, northwind, connection):
+    team = world.add_group(northwind, "Night owls", [world.membership(sam)["user_id"]])
+    groups.read(provider_for(connection), connection.organization)
+    page = Page.visit(admin, f"/members/{sam}/")
+    assert page.link("User") == "/roles/user/"
+    assert page.link("Night owls") == f"/groups/{team}/"
+
+
+def test_a_role_that_is_not_listed_leads_nowhere(admin, sam):
+    MirroredMember.objects.filter(remote_id=sam).update(role_id="role_gone")
+    page = Page.visit(admin, f"/members/{sam}/")
+    assert "role_gone" in page.text
+    assert not [a for a in page.all("a") if "role_gone" in a.attributes.get("href", "")]
+
+
+@pytest.mark.parametrize("address", ["/members/{}/", "/members/{}/leave/", "/members/invite/"])
+def test_wherever_a_role_is_chosen_it_is_said_what_it_allows_and_whom_it_reaches(address, admin, sam):
+    page = Page.visit(admin, address.format(sam))
+    assert "What the roles may do" in [h.text for h in page.all("h2")]
+    told = {e.text.split(" can manage,")[0]: e.text for e in page.all("summary")}
+    assert told["Admin"].endswith("can manage, 2 people have it now")
+
+
+def test_a_receipt_of_one_persons_leaving_leads_to_them_and_its_review_to_the_choices(
+    admin, sam, work, connection
+):
+    page = Page.visit(admin, f"/members/{sam}/leave/")
+    stay = {box.text: True for box in page.all("label") if box.text.startswith("Leave their")}
+    review = page.press("Review", stay)
+    assert review.link("Cancel") == review.link("Leaving: Sam Okafor") == f"/members/{sam}/leave/"
+    started = apply(review)
+    work()
+    assert Page.visit(admin, started.address).link("Sam Okafor") == f"/members/{sam}/"

@@ -410,3 +410,25 @@ def test_every_known_permission_can_be_asked_for(admin):
     assert {label(name).casefold() for name in PERMISSIONS} == {
         option.casefold() for option in roles(admin).options("Who can")[1:]
     }
+
+
+@pytest.mark.parametrize(
+    ("address", "section", "how"),
+    [
+        ("/roles/", "Roles", "page"),
+        ("/roles/user/", "Roles", "true"),
+        ("/groups/new/", "Groups", "true"),
+        ("/members/invite/", "Members", "true"),
+        ("/audit/", "Audit log", "page"),
+    ],
+)
+def test_the_header_says_in_which_part_one_is(address, section, how, admin):
+    nav = next(e for e in Page.visit(admin, address).all("nav") if e.attributes.get("aria-label") == "Main")
+    here = {a.text: a.attributes["aria-current"] for a in nav.all("a") if "aria-current" in a.attributes}
+    assert here == {section: how}
+
+
+def test_each_role_is_a_click_away_wherever_it_is_named(admin):
+    page = Page.visit(admin, "/roles/?role=admin&with=user&can=calling")
+    named = [a for a in page.all("a") if a.attributes.get("href") == "/roles/user/"]
+    assert len(named) == 4  # the list, the comparison, who can, the matrix

@@ -100,6 +100,7 @@ class MemberGroupsForm(forms.Form):
         """`inside` are the ids of groups the person is in. Who may not join is shown these alone."""
         super().__init__(data)
         self.choices = [(g.remote_id, g.name) for g in groups if may_join or g.remote_id in inside]
+        self.inside = [(pk, name) for pk, name in self.choices if pk in inside]
         self.before = {
             pk for pk, _ in self.choices if pk in (inside if data is None else data.getlist("was"))
         }

@@ -13,10 +13,10 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from memberships.domain.items import WORK, Kind
+from memberships.domain.items import NAME, WORK, Kind
 from memberships.domain.people import ROLE, group_of
 from memberships.domain.plan import Action, Edit, Row
-from memberships.models import AuditEntry, Connection, Job, Organization, Plan
+from memberships.models import AuditEntry, Connection, Job, Organization, Outcome, Plan
 
 from .wording import Words
 
@@ -217,10 +217,14 @@ def search(
     event: str = "",
     outcome: str = "",
     channel: str = "",
+    about: str = "",
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> QuerySet[AuditEntry]:
-    """Entries of one organization, newest first. `text` is looked for in both people's names and the address."""
+    """Entries of one organization, newest first.
+
+    `text` is looked for in names and addresses; `about` is the id of a role or a group, whatever it was called then.
+    """
     entries = AuditEntry.objects.filter(organization=organization)
     if text:
         entries = entries.filter(
@@ -229,6 +233,8 @@ def search(
             | Q(actor_name__icontains=text)
             | Q(item_name__icontains=text)
         )
+    if about:
+        entries = entries.filter(item_id=about)
     if event:
         entries = entries.filter(event=event)
     if outcome:
@@ -240,6 +246,13 @@ def search(
     if until:
         entries = entries.filter(at__lte=until)
     return entries.order_by("-number")
+
+
+def latest_name(organization: Organization, item_id: str) -> str:
+    """What a role or group was called last; its id where nothing is known of it."""
+    last = search(organization, about=item_id).first()
+    renamed = last is not None and last.field == NAME and last.outcome == Outcome.DONE
+    return (last.after_text if renamed else last.item_name) if last else item_id
 
 
 def of_member(organization: Organization, member_id: str, email: str) -> QuerySet[AuditEntry]:

@@ -70,6 +70,18 @@ def cautions(plan: Plan) -> dict[str, int]:
     return dict(found.order_by("-number", "reason")[:_MOST_CAUTIONS])
 
 
+def arrivals(plan: Plan) -> dict[str, int]:
+    """How many people who will come, or come back, get which role, the largest number first."""
+    coming = rows(plan, Verdict.WILL).filter(action__in=(Action.INVITE, Action.REACTIVATE))
+    found = Counter(
+        str(after or "")
+        for (edits,) in coming.values_list("edits")
+        for field, _, after in edits
+        if field == ROLE
+    )
+    return dict(found.most_common())
+
+
 def moves(plan: Plan) -> dict[tuple[str, str], int]:
     """How many people who will change come from which role to which, the largest number first."""
     found: Counter[tuple[str, str]] = Counter()

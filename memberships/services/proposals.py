@@ -295,8 +295,7 @@ def undo(job: Job, connection: Connection, **note: Unpack[Note]) -> Plan:
     live = _with_known_groups(connection, _about(connection, deeds, done=True))
     rows = proposals.undo(deeds, live.roster, live.roles, live.items)
     if job.plan.title and job.plan.kind != Plan.Kind.CHANGE:
-        undoing = "Undo of" if job.plan.kind == Plan.Kind.LEAVE else "Undo:"
-        note = _titled(note, f"{undoing} {job.plan.title[0].lower()}{job.plan.title[1:]}")
+        note = _titled(note, f"Undo of “{job.plan.title.removesuffix('.')}”.")
     return store(connection, Plan.Kind.UNDO, rows, live, origin=job, **note)
 
 

@@ -393,6 +393,9 @@ class Run:
 
     def made(self, pk: int, item: Item) -> None:
         """Something new has an id now; rows that wait for it learn it."""
+        # Kept before any row has the id: a receipt after a crash names it too.
+        self.words.names = {**self.words.names, item.id: item.name}
+        Plan.objects.filter(pk=self.job.plan_id).update(names=self.words.names)
         self.ledger.put([pk], item_id=item.id)
         self.ledger.rows[pk] = replace(self.ledger.rows[pk], item_id=item.id)
         awaited = group_field(to_be_made(item.name))
@@ -406,7 +409,6 @@ class Run:
                 edits = tuple(replace(e, field=group_field(item.id)) for e in row.edits)
                 self.ledger.put([other], edits=[[e.field, e.before, e.after] for e in edits])
                 self.ledger.rows[other] = replace(row, edits=edits)
-        self.words.names = {**self.words.names, item.id: item.name}
 
     def give_role(self, pk: int, member: Member) -> None:
         """The second step of coming back, written down together with the first."""

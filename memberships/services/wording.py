@@ -172,6 +172,9 @@ class Words:
 
     def _moved(self, row: Row, subject: Subject) -> str:
         expected = {e.field: e.before for e in row.edits} or row.kept
+        groups = [e.field for e in row.edits if group_of(e.field)]
+        if gone := [group_of(field) for field in groups if subject.value(field) is None]:
+            return f"The group {self.name(gone[0])} is no longer there."
         moved = [
             self._was_and_is(field, before, subject.value(field))
             for field, before in expected.items()
@@ -270,7 +273,7 @@ class Words:
         if title and PINS in wanted:
             return f"{title.removesuffix('.')} to {members(number)}."
         if title:
-            return title
+            return f"{title.removesuffix('.')}."
         if kind == "invite":
             return f"Invite {people(number)} with the role {self.value(ROLE, wanted.get(ROLE))}."
         if groups := [(group_of(field), value) for field, value in wanted.items() if group_of(field)]:

@@ -22,16 +22,18 @@ PAGE = 50
 @require_GET
 @manager_required
 def log(request: ManagerRequest) -> HttpResponse:
-    form = AuditFilterForm(request.GET, events=EVENTS)
-    entries = audit.search(request.organization, **form.search())
+    form, about = AuditFilterForm(request.GET, events=EVENTS), request.GET.get("about", "")
+    entries = audit.search(request.organization, about=about, **form.search())
     page = Paginator(entries, PAGE).get_page(request.GET.get("page"))
-    kept = {name: value for name, value in request.GET.items() if name in form.fields and value}
+    kept = {n: value for n, value in request.GET.items() if (n in form.fields or n == "about") and value}
     context: dict[str, Any] = {
         "form": form,
         "page": page,
         "pages": list(page.paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1)),
         "filter_address": urlencode(kept),
         "filtered": bool(kept),
+        "about": about,
+        "called": audit.latest_name(request.organization, about) if about else "",
         "events": EVENTS,
     }
     if request.GET.get("channel") == "outside":
@@ -54,7 +56,7 @@ def acknowledge(request: ManagerRequest) -> HttpResponse:
 def export(request: ManagerRequest) -> StreamingHttpResponse:
     form = AuditFilterForm(request.GET, events=EVENTS)
     everything = audit.search(request.organization)
-    wanted = audit.search(request.organization, **form.search())
+    wanted = audit.search(request.organization, about=request.GET.get("about", ""), **form.search())
     return tables.download(
         "audit-log", tables.audit(everything, wanted, str(audit.head(request.organization)))
     )

@@ -6,13 +6,11 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from django import forms
 from django.contrib import messages
 from django.core.paginator import Page, Paginator
-from django.http import Http404, HttpResponse, QueryDict
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 
-from memberships.domain import permissions
 from memberships.domain.people import ROLE, Status, Value, group_field
 from memberships.forms import InviteForm, MemberForm, ReasonForm, ValueForm
 from memberships.forms.groups import MemberGroupsForm
@@ -21,13 +19,12 @@ from memberships.providers import Capabilities, FieldKind
 from memberships.providers.errors import ProviderError
 from memberships.services import audit, details, groups, proposals, roster, selection, versions
 from memberships.services.connections import capabilities
-from memberships.services.roles import HeldRole, overview
 from memberships.services.wording import Words
 
 from .access import ManagerRequest, manager_required
+from .review import NOBODY, blast_radius, sent, status_of, to_review, with_roles
 
 HISTORY_PAGE = 50
-_NOBODY = "Nobody is selected: tick the people you want to change first."
 
 
 @manager_required
@@ -40,13 +37,13 @@ def choose_value(request: ManagerRequest, field: str) -> HttpResponse:
         raise Http404
     chosen = selection.members(request.session_key, request.organization)
     if not chosen:
-        messages.warning(request, _NOBODY)
+        messages.warning(request, NOBODY)
         return redirect("members")
     roles = roster.roles(request.organization)
     # Whoever loses a role may lose what came with it: what can make up for that is offered beside.
     also = [f for f in capabilities(request.organization).fields if f.kind is FieldKind.PROFILE]
     form = ValueForm(
-        _typed(request),
+        sent(request),
         field=its_field,
         roles=roles,
         profiles=_profiles(request, needed=its_field in also or field == ROLE),
@@ -54,21 +51,15 @@ def choose_value(request: ManagerRequest, field: str) -> HttpResponse:
     )
     if request.method == "POST" and form.is_valid():
         ids = [row.remote_id for row in chosen]
-        if review := _review(form, partial(proposals.change, request.connection, ids, form.wanted())):
+        if review := to_review(form, partial(proposals.change, request.connection, ids, form.wanted())):
             return review
-    words = Words(capabilities(request.organization), roles, request.organization.names)
     context = {
         "form": form,
         "title": "Change role" if field == ROLE else f"Change {its_field.label.lower()}",
-        "chosen": [(row, words.value(ROLE, row.role_id)) for row in chosen],
-        "roles": _blast_radius(request) if field == ROLE else [],
+        "chosen": with_roles(request, chosen),
+        "roles": blast_radius(request) if field == ROLE else [],
     }
-    return render(request, "memberships/choose_value.html", context, status=_status(form))
-
-
-def _blast_radius(request: ManagerRequest) -> list[tuple[HeldRole, tuple[str, ...]]]:
-    """Each role with the people who have it now and what it lets them do."""
-    return [(held, permissions.summary(held.role)) for held in overview(request.organization).held]
+    return render(request, "memberships/choose_value.html", context, status=status_of(form))
 
 
 @manager_required
@@ -78,24 +69,23 @@ def leave_or_return(request: ManagerRequest, action: str) -> HttpResponse:
         raise Http404
     chosen = selection.members(request.session_key, request.organization)
     if not chosen:
-        messages.warning(request, _NOBODY)
+        messages.warning(request, NOBODY)
         return redirect("members")
     its_capabilities = capabilities(request.organization)
     title, propose, notes = _actions(its_capabilities)[action]
-    form = ReasonForm(_typed(request))
+    form = ReasonForm(sent(request))
     if request.method == "POST" and form.is_valid():
         ids = [row.remote_id for row in chosen]
-        if review := _review(form, partial(propose, request.connection, ids)):
+        if review := to_review(form, partial(propose, request.connection, ids)):
             return review
-    words = Words(its_capabilities, roster.roles(request.organization))
     context = {
         "form": form,
         "title": title,
         "notes": notes,
-        "chosen": [(row, words.value(ROLE, row.role_id)) for row in chosen],
+        "chosen": with_roles(request, chosen),
         "one_by_one": action == "deactivate" and its_capabilities.work,
     }
-    return render(request, "memberships/choose_value.html", context, status=_status(form))
+    return render(request, "memberships/choose_value.html", context, status=status_of(form))
 
 
 type _Action = tuple[str, Callable[..., Plan], tuple[str, ...]]
@@ -120,13 +110,14 @@ def invite(request: ManagerRequest) -> HttpResponse:
     its_capabilities = capabilities(request.organization)
     its_fields = [its_capabilities.field(name) for name in its_capabilities.invited_with]
     also = {f: _profiles(request) if f.kind is FieldKind.PROFILE else f.choices for f in its_fields}
-    form = InviteForm(_typed(request), roles=roster.roles(request.organization), also=also)
+    form = InviteForm(sent(request), roles=roster.roles(request.organization), also=also)
     if request.method == "POST" and form.is_valid():
         text, role_id = form.cleaned_data["addresses"], form.cleaned_data["role"]
         propose = partial(proposals.invitations, request.connection, text, role_id, form.more())
-        if review := _review(form, propose):
+        if review := to_review(form, propose):
             return review
-    return render(request, "memberships/invite.html", {"form": form}, status=_status(form))
+    context = {"form": form, "roles": blast_radius(request)}
+    return render(request, "memberships/invite.html", context, status=status_of(form))
 
 
 @manager_required
@@ -140,7 +131,7 @@ def member(request: ManagerRequest, member_id: str) -> HttpResponse:
     current = {field.name: its_member.value(field.name) for field in its_capabilities.fields}
     numbers = _numbers(request, row.user_id, current)
     form = MemberForm(
-        _typed(request),
+        sent(request),
         capabilities=its_capabilities,
         roles=roles,
         current=current,
@@ -158,7 +149,7 @@ def member(request: ManagerRequest, member_id: str) -> HttpResponse:
             propose = partial(propose, title=f"Change {row.name or row.email}.")
         if not wanted:
             form.add_error(None, "Nothing is changed yet: choose another value first.")
-        elif review := _review(form, propose):
+        elif review := to_review(form, propose):
             return review
     entries = Paginator(audit.of_member(request.organization, member_id, row.email), HISTORY_PAGE)
     history = entries.get_page(request.GET.get("page"))
@@ -170,6 +161,8 @@ def member(request: ManagerRequest, member_id: str) -> HttpResponse:
         "numbers_known": numbers is not None,
         "more": sorted(row.more.items()),
         "role_name": words.value(ROLE, row.role_id),
+        "role_is_listed": row.role_id in roles,
+        "roles": blast_radius(request),
         "history": history,
         "timeline": _timeline(request, member_id, history, words),
         "remembered": its_capabilities.versions and "versions" not in request.GET and history.number == 1,
@@ -179,7 +172,7 @@ def member(request: ManagerRequest, member_id: str) -> HttpResponse:
     }
     fragment = request.htmx and request.method == "GET"
     template = "memberships/member.html#history" if fragment else "memberships/member.html"
-    return render(request, template, context, status=_status(form))
+    return render(request, template, context, status=status_of(form))
 
 
 def _timeline(request: ManagerRequest, member_id: str, history: Page, words: Words) -> list[Any]:
@@ -201,7 +194,7 @@ def _groups(request: ManagerRequest, row: MirroredMember) -> MemberGroupsForm | 
     known = groups.everything(request.organization)
     inside = {group.remote_id for group in known if row.user_id in group.user_ids}
     may_join = row.status != Status.INACTIVE
-    return MemberGroupsForm(_typed(request), groups=known, inside=inside, may_join=may_join)
+    return MemberGroupsForm(sent(request), groups=known, inside=inside, may_join=may_join)
 
 
 def _profiles(request: ManagerRequest, *, needed: bool = True) -> list[tuple[str, str]]:
@@ -227,22 +220,3 @@ def _numbers(
         except ProviderError as error:
             messages.warning(request, f"Their phone numbers could not be read: {error}")
     return details.known_numbers(request.connection, user_id)
-
-
-def _review(form: forms.Form, propose: Callable[..., Plan]) -> HttpResponse | None:
-    """Make the plan and go to its review page; what the provider can't answer stands on the form, with all typed."""
-    try:
-        plan = propose(reason=form.cleaned_data["reason"], channel=audit.CHANNEL_SCREEN)
-    except ProviderError as error:
-        form.add_error(None, f"{error} Nothing was sent; try again.")
-        return None
-    return redirect("plan", plan.pk)
-
-
-def _typed(request: ManagerRequest) -> QueryDict | None:
-    """What was sent, also when that is nothing at all; None while the form is only looked at."""
-    return request.POST if request.method == "POST" else None
-
-
-def _status(form: forms.Form) -> int:
-    return 422 if form.errors else 200

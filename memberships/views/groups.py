@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
-from django import forms
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse, QueryDict
@@ -15,8 +14,9 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 from django.views.decorators.vary import vary_on_headers
 
+from memberships.domain.items import Kind
 from memberships.domain.listing import Query
-from memberships.domain.people import ROLE, Status, full_name, group_field
+from memberships.domain.people import Status, full_name, group_field
 from memberships.forms import ReasonForm
 from memberships.forms.groups import ChooseGroupForm, GroupFilterForm, GroupNameForm, NewGroupForm
 from memberships.models import MirroredGroup, MirroredMember
@@ -24,11 +24,11 @@ from memberships.providers.errors import ProviderError
 from memberships.services import audit, proposals, roster, selection
 from memberships.services import groups as its_groups
 from memberships.services.connections import capabilities
-from memberships.services.wording import Words, people
+from memberships.services.wording import people
 
 from . import mirror
 from .access import ManagerRequest, manager_required
-from .changes import _NOBODY, _review, _status, _typed
+from .review import NOBODY, sent, status_of, to_review, to_review_of, with_roles
 
 PAGE = 50
 # Of one group more people are shown at once, because ticks count on this page alone.
@@ -143,14 +143,14 @@ def group(request: ManagerRequest, group_id: str) -> HttpResponse:
         organization=request.organization, user_id__in=its_group.user_ids
     ).order_by("sort_name", "id")
     shown = everybody.filter(status=status) if status else everybody
-    form = ReasonForm(_typed(request))
+    form = ReasonForm(sent(request))
     ticked = set(request.POST.getlist("member"))
     if request.method == "POST" and form.is_valid():
         ids = list(everybody.filter(remote_id__in=ticked).values_list("remote_id", flat=True))
         wanted = {group_field(group_id): False}
         if not ids:
             form.add_error(None, "Tick the people you want to take out of the group first.")
-        elif review := _review(form, partial(proposals.change, request.connection, ids, wanted)):
+        elif review := to_review(form, partial(proposals.change, request.connection, ids, wanted)):
             return review
     page = Paginator(shown.values(*_SHOWN), MEMBERS_PAGE).get_page(request.GET.get("page"))
     rows = [_person(row) | {"ticked": row["remote_id"] in ticked} for row in page.object_list]
@@ -169,7 +169,7 @@ def group(request: ManagerRequest, group_id: str) -> HttpResponse:
         "inactive": counts[Status.INACTIVE],
         "unlisted": len(its_group.user_ids) - everybody.values("user_id").distinct().count(),
     }
-    return render(request, "memberships/group.html", context, status=_status(form))
+    return render(request, "memberships/group.html", context, status=status_of(form))
 
 
 @manager_required
@@ -177,48 +177,58 @@ def new(request: ManagerRequest) -> HttpResponse:
     """A group, with the people selected now in it if that is wanted."""
     _must_exist(request)
     chosen = selection.members(request.session_key, request.organization)
-    form = NewGroupForm(_typed(request), selected=len(chosen))
+    form = NewGroupForm(sent(request), selected=len(chosen))
     if request.method == "POST" and form.is_valid():
         ids = [row.remote_id for row in chosen] if form.takes_everyone() else []
         name = form.cleaned_data["name"]
-        if review := _review(form, partial(proposals.new_group, request.connection, name, ids)):
+        if review := to_review(form, partial(proposals.new_group, request.connection, name, ids)):
             return review
     notes = ("Groups are for filters and reports; they grant no permissions.",)
     context: dict[str, Any] = {"title": "New group", "form": form, "notes": notes, "back": reverse("groups")}
     if not chosen:
         context["hint"] = "To put people into it at once, tick them on the members page first."
-    context["chosen"] = _with_roles(request, chosen)
-    return render(request, "memberships/group_form.html", context, status=_status(form))
+    context["chosen"] = with_roles(request, chosen)
+    return render(request, "memberships/group_form.html", context, status=status_of(form))
 
 
 @manager_required
 def rename(request: ManagerRequest, group_id: str) -> HttpResponse:
     its_group = _find(request, group_id)
-    form = GroupNameForm(_typed(request), initial={"name": its_group.name})
+    form = GroupNameForm(sent(request), initial={"name": its_group.name})
     if request.method == "POST" and form.is_valid():
         name = form.cleaned_data["name"]
-        if review := _about(form, partial(proposals.renamed_group, request.connection, group_id, name)):
+        if review := to_review_of(
+            request, Kind.GROUP, form, partial(proposals.renamed_group, request.connection, group_id, name)
+        ):
             return review
-    context = {"title": f"Rename {its_group.name}", "form": form, "back": reverse("group", args=[group_id])}
-    return render(request, "memberships/group_form.html", context, status=_status(form))
+    context = {
+        "title": f"Rename {its_group.name}",
+        "group": its_group,
+        "form": form,
+        "back": reverse("group", args=[group_id]),
+    }
+    return render(request, "memberships/group_form.html", context, status=status_of(form))
 
 
 @manager_required
 def delete(request: ManagerRequest, group_id: str) -> HttpResponse:
     its_group = _find(request, group_id)
-    form = ReasonForm(_typed(request))
+    form = ReasonForm(sent(request))
     if request.method == "POST" and form.is_valid():
-        if review := _about(form, partial(proposals.deleted_group, request.connection, group_id)):
+        if review := to_review_of(
+            request, Kind.GROUP, form, partial(proposals.deleted_group, request.connection, group_id)
+        ):
             return review
     number = len(its_group.user_ids)
     inside = f"{people(number)} {'is' if number == 1 else 'are'} in it." if number else "Nobody is in it."
     context = {
         "title": f"Delete {its_group.name}",
+        "group": its_group,
         "form": form,
         "notes": (inside, *capabilities(request.organization).group_deletion_notes),
         "back": reverse("group", args=[group_id]),
     }
-    return render(request, "memberships/group_form.html", context, status=_status(form))
+    return render(request, "memberships/group_form.html", context, status=status_of(form))
 
 
 # The selected people
@@ -230,17 +240,17 @@ def choose(request: ManagerRequest, inside: bool) -> HttpResponse:
     _must_exist(request)
     chosen = selection.members(request.session_key, request.organization)
     if not chosen:
-        messages.warning(request, _NOBODY)
+        messages.warning(request, NOBODY)
         return redirect("members")
     known = its_groups.everything(request.organization)
     if not known:
         messages.warning(request, "No groups are known here yet: make one, or wait until they are read.")
         return redirect("groups")
-    form = ChooseGroupForm(_typed(request), groups=known)
+    form = ChooseGroupForm(sent(request), groups=known)
     if request.method == "POST" and form.is_valid():
         wanted = {group_field(form.cleaned_data["value"]): inside}
         ids = [row.remote_id for row in chosen]
-        if review := _review(form, partial(proposals.change, request.connection, ids, wanted)):
+        if review := to_review(form, partial(proposals.change, request.connection, ids, wanted)):
             return review
     left = sum(row.status == Status.INACTIVE for row in chosen)
     notes = ["Each person is a call of their own, so many people take a while."] if len(chosen) > 50 else []
@@ -251,23 +261,9 @@ def choose(request: ManagerRequest, inside: bool) -> HttpResponse:
         "title": "Put into a group" if inside else "Take out of a group",
         "form": form,
         "notes": notes,
-        "chosen": _with_roles(request, chosen),
+        "chosen": with_roles(request, chosen),
     }
-    return render(request, "memberships/choose_value.html", context, status=_status(form))
-
-
-def _about(form: forms.Form, propose: partial[Any]) -> HttpResponse | None:
-    """As `_review`, of a group that may be gone by now."""
-    try:
-        return _review(form, propose)
-    except proposals.Gone:
-        form.add_error(None, "This group is not there any more: somebody has deleted it meanwhile.")
-        return None
-
-
-def _with_roles(request: ManagerRequest, chosen: list[MirroredMember]) -> list[tuple[MirroredMember, str]]:
-    words = Words(capabilities(request.organization), roster.roles(request.organization) if chosen else {})
-    return [(row, words.value(ROLE, row.role_id)) for row in chosen]
+    return render(request, "memberships/choose_value.html", context, status=status_of(form))
 
 
 def _find(request: ManagerRequest, group_id: str) -> MirroredGroup:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from django.http import Http404, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
 from django.views.decorators.vary import vary_on_headers
 
@@ -13,10 +13,11 @@ from memberships.forms import LeavingForm
 from memberships.forms.leaving import FIELDS
 from memberships.models import MirroredMember
 from memberships.providers.errors import ProviderError
-from memberships.services import audit, leaving, people, roster
+from memberships.services import leaving, people, roster
 from memberships.services.connections import capabilities
 
 from .access import ManagerRequest, manager_required
+from .review import blast_radius, sent, status_of, to_review
 
 
 @require_http_methods(["GET", "POST"])
@@ -33,7 +34,7 @@ def leave(request: ManagerRequest, member_id: str) -> HttpResponse:
     why_not = leaving.why_not(request.connection, member)
     roles = roster.roles(request.organization)
     form = LeavingForm(
-        request.POST if request.method == "POST" else None,
+        sent(request),
         leaver=member,
         roles=roles,
         find=partial(people.find, request.organization, active=True),
@@ -41,40 +42,37 @@ def leave(request: ManagerRequest, member_id: str) -> HttpResponse:
     if request.method == "POST":
         if why_not:
             form.add_error(None, why_not)
-        elif form.is_valid() and (review := _review(request, form)):
+        elif form.is_valid() and (review := _planned(request, form)):
             return review
     context = {
         "form": form,
         "why_not": why_not,
         "notes": its_capabilities.leaving_notes,
         "to_dos": leaving.to_dos(request.organization),
+        "roles": [] if why_not else blast_radius(request),
         **_holdings(request, member),
     }
-    return render(request, "memberships/leave.html", context, status=422 if form.errors else 200)
+    return render(request, "memberships/leave.html", context, status=status_of(form))
 
 
-def _review(request: ManagerRequest, form: LeavingForm) -> HttpResponse | None:
+def _planned(request: ManagerRequest, form: LeavingForm) -> HttpResponse | None:
     """Make the plan and go to its review; what stands in its way stands on the form."""
     good = form.cleaned_data
+    propose = partial(
+        leaving.propose,
+        request.connection,
+        form.leaver.remote_id,
+        form.takers(),
+        role_id=good["role"],
+        leave_groups=good["leave_groups"],
+    )
     try:
-        plan = leaving.propose(
-            request.connection,
-            form.leaver.remote_id,
-            form.takers(),
-            role_id=good["role"],
-            leave_groups=good["leave_groups"],
-            reason=good["reason"],
-            channel=audit.CHANNEL_SCREEN,
-        )
+        return to_review(form, propose)
     except leaving.Undecided as undecided:
         for kind, problem in undecided.problems.items():
             form.add_error(FIELDS[kind], problem)
     except leaving.NotPossible as problem:
         form.add_error(None, str(problem))
-    except ProviderError as error:
-        form.add_error(None, f"{error} Nothing was sent; try again.")
-    else:
-        return redirect("plan", plan.pk)
     return None
 
 

@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 from django.views.decorators.vary import vary_on_headers
 
-from memberships.domain.people import PINS, ROLE
+from memberships.domain.people import PINS
 from memberships.domain.views import Sight
 from memberships.forms.person import typed
 from memberships.forms.pins import CopyPinsForm, PinsForm
@@ -21,10 +21,9 @@ from memberships.providers.errors import ProviderError
 from memberships.services import details, groups, people, proposals, roster, selection
 from memberships.services.connections import capabilities
 from memberships.services.pins import Pin, Views
-from memberships.services.wording import Words
 
 from .access import ManagerRequest, manager_required
-from .changes import _NOBODY, _review, _status, _typed
+from .review import NOBODY, sent, status_of, to_review, with_roles
 
 MOST_COPIES = 200
 _COPYING = (
@@ -38,7 +37,7 @@ _COPYING = (
 @manager_required
 def pins(request: ManagerRequest, member_id: str) -> HttpResponse:
     """One person's pinned views: a part of their page when htmx asks, else a page on which they are changed."""
-    row, posted = _member(request, member_id), _typed(request)
+    row, posted = _member(request, member_id), sent(request)
     part = "" if not request.htmx else "#shown" if posted is None else "#editor"
     template, context = f"memberships/pins.html{part}", _whose(request, row)
     try:
@@ -53,12 +52,12 @@ def pins(request: ManagerRequest, member_id: str) -> HttpResponse:
         context["announced"] = form.step(pressed)
     elif posted is not None and form.is_ready():
         wanted = {PINS: form.draft}
-        if review := _review(form, partial(proposals.change, request.connection, [member_id], wanted)):
+        if review := to_review(form, partial(proposals.change, request.connection, [member_id], wanted)):
             return review
     found = views.pins(row.member(), form.draft)
     _read_groups_behind(request, found)
     context |= {"form": form, "pins": found}
-    return render(request, template, context, status=200 if request.htmx else _status(form))
+    return render(request, template, context, status=200 if request.htmx else status_of(form))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -69,11 +68,11 @@ def copy(request: ManagerRequest) -> HttpResponse:
         raise Http404
     chosen = selection.members(request.session_key, request.organization)
     if not chosen or len(chosen) > MOST_COPIES:
-        messages.warning(request, _too_many(len(chosen)) if chosen else _NOBODY)
+        messages.warning(request, _too_many(len(chosen)) if chosen else NOBODY)
         return redirect("members")
     source = roster.member(request.organization, request.GET.get("from", "").replace("\0", ""))
     form = CopyPinsForm(
-        _typed(request),
+        sent(request),
         find=partial(people.find, request.organization),
         initial=typed(source) if source else "",
     )
@@ -81,14 +80,13 @@ def copy(request: ManagerRequest) -> HttpResponse:
         source = form.cleaned_data["person"]
         if review := _copied(request, form, source, chosen):
             return review
-    words = Words(capabilities(request.organization), roster.roles(request.organization))
     context = {
         "form": form,
         "title": "Copy pinned views",
         "notes": _COPYING,
-        "chosen": [(row, words.value(ROLE, row.role_id)) for row in chosen],
+        "chosen": with_roles(request, chosen),
     }
-    return render(request, "memberships/choose_value.html", context, status=_status(form))
+    return render(request, "memberships/choose_value.html", context, status=status_of(form))
 
 
 def _copied(
@@ -99,7 +97,7 @@ def _copied(
         form.add_error("person", "Nobody else is selected: these views are theirs already.")
         return None
     try:
-        return _review(form, partial(proposals.copied_pins, request.connection, source.remote_id, ids))
+        return to_review(form, partial(proposals.copied_pins, request.connection, source.remote_id, ids))
     except proposals.NothingLeft as nothing:
         form.add_error("person", str(nothing))
     except proposals.Gone:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 from django.contrib import messages
@@ -12,20 +13,30 @@ from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from memberships.domain import permissions
-from memberships.domain.items import NAME, PERMISSIONS, WORK, Kind
+from memberships.domain.items import NAME, WORK, Kind
 from memberships.domain.people import RESENT, ROLE
-from memberships.domain.plan import Action, Row, Verdict
+from memberships.domain.plan import Action, Verdict
 from memberships.models import Cause, Job, Outcome, Plan, PlanRow
 from memberships.providers.errors import ProviderError
-from memberships.services import audit, jobs, leaving, plans, proposals, roster, selection, tables, wording
+from memberships.services import (
+    audit,
+    groups,
+    jobs,
+    leaving,
+    plans,
+    proposals,
+    roster,
+    selection,
+    tables,
+    wording,
+)
 from memberships.services.connections import capabilities
-from memberships.services.roles import HeldRole, overview
-from memberships.services.roster import Holders
 from memberships.services.wording import Words
 
+from . import consequences
 from .access import ManagerRequest, manager_required
 
 PAGE = 100
@@ -167,10 +178,10 @@ def _review(
             verdict.value: _group(request, verdict.value, plans.rows(its_plan, verdict), words)
             for verdict in Verdict
         },
-        "effects": _effects(request, its_plan, words),
-        "to_move": _to_move(request, its_plan),
+        "effects": consequences.effects(request.organization, its_plan, words),
+        "to_move": consequences.to_move(request.organization, its_plan),
         "back": _back(its_plan),
-        "notes": _notes(request, its_plan),
+        "notes": consequences.notes(request.organization, its_plan),
         "whom": _whom(its_plan),
         "button": _button(its_plan, will),
         "problem": problem,
@@ -185,7 +196,7 @@ def _receipt(request: ManagerRequest, its_job: Job) -> dict[str, Any]:
     will = plans.rows(its_job.plan, Verdict.WILL)
     leaves = its_job.plan.kind == Plan.Kind.LEAVE
     steps = _made_steps(request, its_job.plan, words) if its_job.finished else []
-    groups = [
+    outcomes = [
         {"title": title, "outcome": outcome.name.lower(), "past": outcome is Outcome.DONE}
         | _group(request, outcome.name.lower(), will.filter(outcome=outcome), words)
         for outcome, title in _OUTCOMES.items()
@@ -196,7 +207,7 @@ def _receipt(request: ManagerRequest, its_job: Job) -> dict[str, Any]:
         "plan": its_job.plan,
         "progress": progress,
         "tenth": 10 * (10 * progress.settled // max(1, progress.total)),
-        "groups": [group for group in groups if group["count"]],
+        "groups": [group for group in outcomes if group["count"]],
         "steps": steps,
         "to_dos": leaving.to_dos(request.organization) if leaves and its_job.finished else [],
         "invites": its_job.plan.kind == Plan.Kind.INVITE,
@@ -205,7 +216,7 @@ def _receipt(request: ManagerRequest, its_job: Job) -> dict[str, Any]:
         # Of work that somebody else has by now there is nothing to review again.
         "stale": will.filter(cause=Cause.STALE).exclude(kind__in=WORK).count() if its_job.finished else 0,
         "whom": _whom(its_job.plan),
-        "back": _back(its_job.plan),
+        "back": _back(its_job.plan, sent=True),
         "waits_s": jobs.waits_s(its_job),
         "stuck": jobs.is_stuck(its_job),
     }
@@ -214,11 +225,15 @@ def _receipt(request: ManagerRequest, its_job: Job) -> dict[str, Any]:
 def _group(request: ManagerRequest, parameter: str, rows: QuerySet[PlanRow], words: Words) -> dict[str, Any]:
     """One page of some of a plan's rows. `parameter` names the page in the address."""
     page = Paginator(rows, PAGE).get_page(request.GET.get(parameter))
+    addresses = _addresses(request, page.object_list, words)
     return {
         "parameter": parameter,
         "count": page.paginator.count,
         "page": page,
-        "rows": [_shown(stored, words) for stored in page.object_list],
+        "whom": "Member" if all(row.kind == Kind.MEMBER for row in page.object_list) else "What",
+        "rows": [
+            _shown(stored, words) | {"address": addresses.get(stored.pk)} for stored in page.object_list
+        ],
         "earlier": {parameter: page.number - 1},
         "later": {parameter: page.number + 1},
     }
@@ -238,16 +253,16 @@ def _made_steps(request: ManagerRequest, its_plan: Plan, words: Words) -> list[d
     """What became of each stage."""
     steps = []
     for number, (title, rows) in enumerate(_stages(its_plan, words), 1):
-        groups = []
+        outcomes = []
         for outcome, heading in _OUTCOMES.items():
             name = outcome.name.lower()
             group = _group(request, f"step{number}-{name}", rows.filter(outcome=outcome), words)
             folded = group["count"] > _MANY and group["page"].number == 1
-            groups.append(
+            outcomes.append(
                 group | {"title": heading, "outcome": name, "past": outcome is Outcome.DONE, "folded": folded}
             )
         steps.append(
-            {"number": number, "title": title, "groups": [group for group in groups if group["count"]]}
+            {"number": number, "title": title, "groups": [group for group in outcomes if group["count"]]}
         )
     return steps
 
@@ -267,7 +282,6 @@ def _shown(stored: PlanRow, words: Words) -> dict[str, Any]:
     # What the deed says already is not told twice.
     said = {Action.INVITE: ROLE, Action.REACTIVATE: ROLE, Action.CREATE: NAME, Action.RESEND: RESENT}
     edits = [words.edit(edit) for edit in row.edits if edit.field != said.get(row.action)]
-    is_there = row.kind is Kind.ROLE and row.item_id in words.roles
     return {
         "row": stored,
         "edits": edits,
@@ -275,7 +289,19 @@ def _shown(stored: PlanRow, words: Words) -> dict[str, Any]:
         "done": words.deed(row, past=True),
         "gone": "Removed" if words.capabilities.removes else "Inactive",
         "is_new": row.action is Action.CREATE,
-        "role_id": row.item_id if is_there else "",
+    }
+
+
+def _addresses(request: ManagerRequest, rows: Iterable[PlanRow], words: Words) -> dict[int, str]:
+    """The pages of the roles and groups that rows are about, as far as these are there, by row."""
+    found = [row for row in rows if row.kind in (Kind.ROLE, Kind.GROUP)]
+    there = {(Kind.ROLE, role_id) for role_id in words.roles}
+    if any(row.kind == Kind.GROUP for row in found):
+        there |= {(Kind.GROUP, group.remote_id) for group in groups.everything(request.organization)}
+    return {
+        row.pk: f"{reverse(f'{row.kind}s')}{quote(row.item_id, safe='')}/"
+        for row in found
+        if (Kind(row.kind), row.item_id) in there
     }
 
 
@@ -294,79 +320,14 @@ def _button(its_plan: Plan, will: int) -> str:
     return "Apply" if will == 1 else f"Apply {wording.changes(will)}"
 
 
-def _notes(request: ManagerRequest, its_plan: Plan) -> tuple[str, ...]:
-    """What the provider does and doesn't do when people leave or come back, and what goes for many of the rows."""
-    its_capabilities = capabilities(request.organization)
-    will = plans.rows(its_plan, Verdict.WILL)
-    if its_plan.kind == Plan.Kind.LEAVE:
-        return its_capabilities.leaving_notes
-    ungrouping = will.filter(kind=Kind.GROUP, action=Action.DELETE).exists()
-    going = will.filter(action=Action.DEACTIVATE).exists()
-    returning = will.filter(action=Action.REACTIVATE).exists() and its_plan.kind != Plan.Kind.INVITE
-    inviting = will.filter(action=Action.INVITE).exists()
-    return (
-        *(its_capabilities.invitation_notes if inviting else ()),
-        *(its_capabilities.deactivation_notes if going else ()),
-        *(its_capabilities.reactivation_notes if returning else ()),
-        *(its_capabilities.group_deletion_notes if ungrouping else ()),
-        *(
-            f"{wording.members(number)}: {caution[0].lower()}{caution[1:]}"
-            for caution, number in plans.cautions(its_plan).items()
-        ),
-    )
-
-
-def _effects(request: ManagerRequest, its_plan: Plan, words: Words) -> list[dict[str, Any]]:
-    """For each role people come from, and each that is edited: how many people win and lose which permissions."""
-    if its_plan.kind == Plan.Kind.LEAVE:  # they lose everything
-        return []
-    found = []
-    for (old_id, new_id), number in plans.moves(its_plan).items():
-        whom = f"{wording.people(number)} from {words.value(ROLE, old_id) if old_id else 'nothing'}"
-        if ROLE not in its_plan.wanted:
-            whom += f" to {words.value(ROLE, new_id)}"
-        change = permissions.difference(words.roles.get(old_id), words.roles.get(new_id))
-        found.append({"whom": whom, "gained": change.gained, "lost": change.lost})
-    if edited := plans.edited_roles(its_plan):
-        people = roster.glance(request.organization).by_role
-        found += [_effect_of_edit(row, people.get(row.item_id, Holders())) for row in edited]
-    return found
-
-
-def _effect_of_edit(row: Row, people: Holders) -> dict[str, Any]:
-    """What it means for everyone who has a role now that it is edited."""
-    if people.active:
-        whom = f"{wording.people(people.active)} with the role {row.name}"
-    else:
-        whom = f"Nobody has the role {row.name} now; whoever gets it"
-    edit = next((edit for edit in row.edits if edit.field == PERMISSIONS), None)
-    before, after = (edit.before, edit.after) if edit else ((), ())
-    change = permissions.changed(*(v if isinstance(v, tuple) else () for v in (before, after)))
-    return {
-        "whom": whom,
-        "gained": change.gained,
-        "lost": change.lost,
-        "role_id": row.item_id if people.active else "",
-    }
-
-
-def _to_move(request: ManagerRequest, its_plan: Plan) -> list[HeldRole]:
-    """The roles that can't be deleted because people have them."""
-    blocked = plans.rows(its_plan, Verdict.BLOCKED).filter(kind=Kind.ROLE, action=Action.DELETE)
-    wanted = set(blocked.values_list("item_id", flat=True))
-    if not wanted:
-        return []
-    held = overview(request.organization).held
-    return [h for h in held if h.role.id in wanted and h.role.editable and h.people.active]
-
-
-def _back(its_plan: Plan) -> tuple[str, str]:
-    """The page that plans like this are made on: its name, and that of its address."""
+def _back(its_plan: Plan, *, sent: bool = False) -> tuple[str, str]:
+    """Where to go on from a plan, or from its receipt: the name of that page, and its address."""
     if its_plan.kind == Plan.Kind.INVITE:
-        return "Invite", "invite"
+        return ("Members", reverse("members")) if sent else ("Invite", reverse("invite"))
+    if its_plan.kind == Plan.Kind.LEAVE and (leaver := its_plan.rows.exclude(member_id="").first()):
+        page = "member" if sent else "leave"
+        return leaver.name if sent else f"Leaving: {leaver.name}", reverse(page, args=[leaver.member_id])
     first = its_plan.rows.order_by("position").first()
-    if first and first.kind == Kind.ROLE:
-        return "Roles", "roles"
-    if first and first.kind == Kind.GROUP:
-        return "Groups", "groups"
-    return "Members", "members"
+    if first and first.kind in (Kind.ROLE, Kind.GROUP):
+        return f"{first.kind.capitalize()}s", reverse(f"{first.kind}s")
+    return "Members", reverse("members")

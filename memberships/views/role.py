@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 from urllib.parse import quote
 
-from django import forms
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse
@@ -20,16 +18,16 @@ from memberships.domain.items import NAME, Kind, role_item
 from memberships.domain.listing import Query
 from memberships.domain.people import ROLE, Role, Status, Value, full_name
 from memberships.forms import ReasonForm, RoleForm
-from memberships.models import Plan
 from memberships.providers import FieldKind
 from memberships.providers.errors import ProviderError
-from memberships.services import audit, details, proposals, roster, selection
+from memberships.services import details, proposals, roster, selection
 from memberships.services import roles as its_roles
 from memberships.services.connections import capabilities
 from memberships.services.roles import HeldRole
 from memberships.services.wording import Words
 
 from .access import ManagerRequest, manager_required
+from .review import sent, status_of, to_review, to_review_of
 
 PAGE = 50
 _SHOWN = ("remote_id", "first_name", "last_name", "email")
@@ -89,7 +87,7 @@ def new(request: ManagerRequest) -> HttpResponse:
         raise Http404
     form = _form(request, like, is_new=True)
     if request.method == "POST" and form.is_valid():
-        if review := _review(request, form, partial(proposals.new_role, request.connection, form.wanted())):
+        if review := to_review(form, partial(proposals.new_role, request.connection, form.wanted())):
             return review
     context = {"form": form, "like": like, "title": "New role", "roles": _known_roles(request).values()}
     return _page(request, form, context)
@@ -108,7 +106,7 @@ def edit(request: ManagerRequest, role_id: str) -> HttpResponse:
         else:
             wanted, opened = form.wanted(), form.began()
             propose = partial(proposals.edited_role, request.connection, role_id, wanted, opened)
-            if review := _review(request, form, propose):
+            if review := to_review_of(request, Kind.ROLE, form, propose):
                 return review
     return _page(request, form, {"form": form, "held": held, "title": f"Edit {held.role.name}"})
 
@@ -119,9 +117,11 @@ def delete(request: ManagerRequest, role_id: str) -> HttpResponse:
     held = _held(request, role_id)
     if refusal := _system_role(request, held.role):
         return refusal
-    form = ReasonForm(request.POST if request.method == "POST" else None)
+    form = ReasonForm(sent(request))
     if request.method == "POST" and form.is_valid():
-        if review := _review(request, form, partial(proposals.deleted_role, request.connection, role_id)):
+        if review := to_review_of(
+            request, Kind.ROLE, form, partial(proposals.deleted_role, request.connection, role_id)
+        ):
             return review
     context = {
         "form": form,
@@ -129,7 +129,7 @@ def delete(request: ManagerRequest, role_id: str) -> HttpResponse:
         "role": held.role,
         "provider": capabilities(request.organization).label,
     }
-    return render(request, "memberships/role_delete.html", context, status=422 if form.errors else 200)
+    return render(request, "memberships/role_delete.html", context, status=status_of(form))
 
 
 @require_POST
@@ -226,7 +226,7 @@ def _form(request: ManagerRequest, start: Role | None, *, is_new: bool = False) 
             held[NAME] = f"Copy of {start.name}"[:_LONGEST_NAME]
     others = [r.name for r in _known_roles(request).values() if is_new or start is None or r.id != start.id]
     return RoleForm(
-        request.POST if request.method == "POST" else None,
+        sent(request),
         its_fields=its_fields,
         held=held,
         known=_known(request),
@@ -239,19 +239,4 @@ def _form(request: ManagerRequest, start: Role | None, *, is_new: bool = False) 
 
 def _page(request: ManagerRequest, form: RoleForm, context: dict[str, Any]) -> HttpResponse:
     context |= {"provider": capabilities(request.organization).label}
-    return render(request, "memberships/role_form.html", context, status=422 if form.errors else 200)
-
-
-def _review(request: ManagerRequest, form: forms.Form, propose: Callable[..., Plan]) -> HttpResponse | None:
-    """Make the plan and go to its review page; what the provider can't answer stands on the form, with all typed."""
-    try:
-        plan = propose(reason=form.cleaned_data["reason"], channel=audit.CHANNEL_SCREEN)
-    except proposals.Gone:
-        messages.warning(
-            request, "This role is not there any more: somebody has deleted it. Nothing was sent."
-        )
-        return redirect("roles")
-    except ProviderError as error:
-        form.add_error(None, f"{error} Nothing was sent; try again.")
-        return None
-    return redirect("plan", plan.pk)
+    return render(request, "memberships/role_form.html", context, status=status_of(form))

@@ -36,7 +36,7 @@ def compare_and_look_for_somebody(page: Page, company: Company) -> None:
     expect(page.get_by_text("4 active people can export data, through 2 roles.")).to_be_visible()
     expect(only).to_be_visible()
     granting = page.get_by_role("region", name="Roles that grant it")
-    granting.get_by_role("listitem").filter(has_text="Super User").get_by_role("link").click()
+    granting.get_by_role("listitem").filter(has_text="Super User").get_by_role("link", name="active").click()
     expect(page.get_by_role("heading", name="Members")).to_be_visible()
     expect(page.get_by_role("table", name="Members").get_by_role("rowheader")).to_have_count(2)
 

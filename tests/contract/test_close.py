@@ -51,6 +51,15 @@ def test_null_names_and_an_expanded_user_are_read(answered):
 
 
 @responses.activate
+def test_a_member_in_a_list_twice_is_one_and_in_both_lists_is_active(answered):
+    gone = member(user_first_name="Old")
+    body = organization(member(user_first_name="Ana"), member(user_first_name="Ana"))
+    responses.get(ORGANIZATION, json=body | {"inactive_memberships": [gone, gone]})
+    (only,) = answered.roster().members.values()
+    assert (only.id, only.first_name, only.active) == ("memb_1", "Ana", True)
+
+
+@responses.activate
 @pytest.mark.parametrize(
     "body",
     [

@@ -455,7 +455,7 @@ def test_undo_brings_them_back_first_and_then_all_that_was_theirs(rig, desk):
     assert lies(rig, undo) == []
     sent = [c.path.split("/")[3] for c in rig.close.calls if c.method in ("POST", "PUT")]
     assert list(dict.fromkeys(sent)) == ["membership", "group", "opportunity", "task"]
-    assert undo.plan.title.startswith("Undo of leaving: ")
+    assert undo.plan.title.startswith("Undo of “Leaving: ")
 
 
 def test_undo_leaves_alone_what_others_touched_since_and_says_so(rig, desk):
