@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from ..addresses import Entry
 from ..items import MEMBERS, OWNER, WORK, Items, Kind, to_be_made
-from ..people import ROLE, Member, Role, Roster, Status, group_field, group_of
+from ..people import ROLE, Member, Role, Roster, group_field, group_of
 from ..plan import Action, Edit, Row, Verdict
 from ..reading import leaves_groups
 from . import items as of_items
