@@ -224,6 +224,7 @@ def test_what_the_installation_has_credentials_for_is_there_after_the_sign_in(co
     assert set(page.options("Switch organization")) == {BLUEFIN, NORTHWIND}
     assert page.field("Switch organization").value == NORTHWIND
     made = Connection.objects.get(organization__name=BLUEFIN)
+    assert made.added_by
     assert made.added_by.email == SIGNED_IN
     (entry,) = made.organization.audit.filter(event="connection.attached")
     assert entry.actor_name == made.added_by.name

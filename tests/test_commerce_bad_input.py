@@ -93,7 +93,8 @@ def test_pages_that_shrink_while_they_are_read_leave_nobody_out(
     attached, commerce, commercelayer, bluefin, monkeypatch
 ):
     """Somebody on the first page goes while the others are read, and everyone behind moves up."""
-    app, first = commercelayer.app, []
+    app = commercelayer.app
+    first: list[str] = []
 
     def shrinking(request):
         answer = app(request)

@@ -200,13 +200,13 @@ def together(database: dict[str, str]) -> Callable[..., list[str]]:
 
 
 def test_processes_together_stay_within_the_windows(together):
-    limits = [[20, 2.0], [5, 0.4]]
+    limits: list[Limit] = [(20, 2.0), (5, 0.4)]
     found = [json.loads(line) for line in together(TAKE, json.dumps(limits), "30", number=3)]
     moments = [moment for each in found for moment in each]
     assert len(moments) == 90
     # All of them had places of their own, and none was left out.
-    assert crowded(moments, [(calls, seconds) for calls, seconds in limits]) == []
-    padded = [(calls, seconds * (1 + MARGIN) + MARGIN_S) for calls, seconds in limits]
+    assert crowded(moments, limits) == []
+    padded: list[Limit] = [(calls, seconds * (1 + MARGIN) + MARGIN_S) for calls, seconds in limits]
     # They begin within moments of each other, and then only reserve.
     assert max(moments) - min(moments) <= fastest(90, padded)[-1] + 1.0
 
@@ -247,7 +247,9 @@ def test_a_token_is_used_until_shortly_before_it_ends(attached, token_calls):
     ends(attached, 3)
     stored.header()
     assert token_calls() == 1
-    assert Connection.objects.get(pk=attached.pk).expires_at > timezone.now() + timedelta(minutes=5)
+    ends_at = Connection.objects.get(pk=attached.pk).expires_at
+    assert ends_at
+    assert ends_at > timezone.now() + timedelta(minutes=5)
     stored.header()
     assert token_calls() == 1
 
