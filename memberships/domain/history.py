@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from .people import ROLE, Value
+from .people import ROLE, Value, metadata_key
 
 STATUS = "status"
 
@@ -68,7 +68,10 @@ def _before(person: Person, event: Event) -> Person:
             return replace(person, status=str(event.before))
         case _, "role":
             return replace(person, role_id=str(event.before or ""))
-        case _, name if name in person.settings:
+        case _, name if metadata_key(name) and event.before is None:
+            kept = {other: value for other, value in person.settings.items() if other != name}
+            return replace(person, settings=kept)
+        case _, name if name in person.settings or metadata_key(name):
             return replace(person, settings={**person.settings, name: _value(event.before)})
         case _:
             return person

@@ -18,7 +18,14 @@ PINS = "pinned_views"
 RESENT = "resent"
 """True of somebody whose invitation has just been sent again."""
 
+APPS = "apps"
+"""The apps a person was given one by one, each as `apps.App.stored` has it."""
+
+METADATA = "metadata"
+"""What is kept with a person that isn't text, as JSON: only to be read."""
+
 _GROUP = "group:"
+_METADATA = "metadata:"
 
 
 def group_field(group_id: str) -> str:
@@ -29,6 +36,16 @@ def group_field(group_id: str) -> str:
 def group_of(field: str) -> str:
     """The id of the group this field is about; empty for any other field."""
     return field.removeprefix(_GROUP) if field.startswith(_GROUP) else ""
+
+
+def metadata_field(key: str) -> str:
+    """The field that holds the text kept with a person under this key; None when there is none."""
+    return _METADATA + key
+
+
+def metadata_key(field: str) -> str:
+    """The key this field is about; empty for any other field."""
+    return field.removeprefix(_METADATA) if field.startswith(_METADATA) else ""
 
 
 class Status(StrEnum):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from .items import Kind
-from .people import ROLE, Value
+from .people import APPS, ROLE, Value
 
 
 class Action(StrEnum):
@@ -68,13 +68,21 @@ class Row:
         return replace(self, verdict=Verdict.ALREADY, reason=reason)
 
 
+ROLE_STEP, APPS_STEP = 1, 2
+"""What may be left to do for someone who is back."""
+
+
 def at_step(row: Row, step: int) -> Row:
-    """What a row asks for now: someone who comes back in two steps is first back, then given their role."""
-    if not row.via:
-        return row
-    if step == 0:
+    """What a row asks for now: someone who comes back is first back, then given their role and their apps."""
+    if step == APPS_STEP:
+        return replace(row, action=Action.CHANGE, edits=(Edit(APPS, (), row.wanted[APPS]),))
+    if row.via and step == ROLE_STEP:
+        return replace(row, action=Action.CHANGE, edits=(Edit(ROLE, row.via, row.wanted[ROLE]),))
+    if row.via:
         return replace(row, edits=(Edit(ROLE, row.edits[0].before, row.via),))
-    return replace(row, action=Action.CHANGE, edits=(Edit(ROLE, row.via, row.wanted[ROLE]),))
+    if row.action is Action.INVITE:
+        return replace(row, edits=tuple(edit for edit in row.edits if edit.field != APPS))
+    return row
 
 
 def fingerprint(organization_id: str, rows: Sequence[Row]) -> str:

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 
+from . import metadata
 from .items import OPEN, Item, Kind
-from .people import Member, Status, Value, group_of
+from .people import APPS, Member, Status, Value, group_of
 from .plan import Action, Row
 
 type Subject = Member | Item
@@ -51,7 +52,9 @@ def is_stale(row: Row, subject: Subject | None) -> bool:
                 subject is None
                 or (_is_inactive(subject) and not leaves_groups(row))
                 or subject.value(OPEN) is False
-                or any(subject.value(edit.field) != edit.before for edit in row.edits)
+                # Apps are only ever added: those that are there already are left out.
+                or any(subject.value(e.field) != e.before for e in row.edits if e.field != APPS)
+                or (isinstance(subject, Member) and any(metadata.is_locked(subject, f) for f in row.wanted))
             )
 
 

@@ -95,9 +95,8 @@ class MemberForm(forms.Form):
         found: dict[str, Value] = {}
         for field in self.capabilities.fields:
             posted = self.cleaned_data[field.name]
-            clears = field.kind in (FieldKind.NUMBER, FieldKind.URL, FieldKind.PROFILE, FieldKind.TEXT)
             changed = field.name in self.data and posted != self.initial[field.name]
-            if changed and (posted or clears):
+            if changed and (posted or field.clears):
                 found[field.name] = field.parse(posted)
         return found
 

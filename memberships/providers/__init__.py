@@ -8,7 +8,18 @@ from typing import Protocol
 
 from memberships.domain.happenings import Happening
 from memberships.domain.items import Item, Items, Kind
-from memberships.domain.people import PINS, Actor, Member, Role, Roster, Value, group_of
+from memberships.domain.people import (
+    APPS,
+    METADATA,
+    PINS,
+    Actor,
+    Member,
+    Role,
+    Roster,
+    Value,
+    group_of,
+    metadata_key,
+)
 from memberships.domain.versions import Version
 from memberships.domain.views import View
 
@@ -34,6 +45,11 @@ class FieldKind(StrEnum):
     """Ids of something that has names."""
     PROFILE = "profile"
     """The id of a membership profile, or none."""
+    APPS = "apps"
+    """Apps that were given one by one, each in its stored form."""
+
+
+_MAY_BE_EMPTY = (FieldKind.NUMBER, FieldKind.URL, FieldKind.PROFILE, FieldKind.TEXT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +69,11 @@ class Field:
     hint: str = ""
     most: int | None = None
     unless: str = ""
+
+    @property
+    def clears(self) -> bool:
+        """May it have no value again once it had one?"""
+        return self.kind in _MAY_BE_EMPTY
 
     def parse(self, posted: str) -> Value:
         """A form's text as the provider's value; empty clears."""
@@ -119,6 +140,12 @@ class Capabilities:
     removes: bool = False
     """Deactivating deletes: nobody can be reactivated, and they can only be invited again."""
     resend: bool = False
+    metadata: bool = False
+    """Can texts be kept with a member, by keys of one's own?"""
+    apps: bool = False
+    """Are members given apps one by one, which go with them when they are removed?"""
+    return_notes: tuple[str, ...] = ()
+    """What it means that somebody who was removed is invited again, in sentences."""
     statuses: tuple[str, ...] = ("active", "inactive", "pending")
     demotion_note: str = ""
     """What may happen to somebody who loses the power to manage, in a sentence."""
@@ -148,6 +175,12 @@ class Capabilities:
     def field(self, name: str) -> Field:
         if group_of(name):
             return Field(name, "Group", FieldKind.GROUP, IN_OR_OUT)
+        if key := metadata_key(name):
+            return Field(name, f"Metadata {key}", FieldKind.TEXT)
+        if name == METADATA:
+            return Field(METADATA, "Other metadata", FieldKind.TEXT)
+        if name == APPS:
+            return Field(APPS, "Apps", FieldKind.APPS)
         if name == PINS:
             return Field(PINS, "Pinned views", FieldKind.VIEWS)
         known = (*self.fields, *(f for fields in self.item_fields.values() for f in fields))
@@ -311,6 +344,10 @@ class MembershipProvider(Protocol):
 
     def profiles(self) -> list[tuple[str, str]]:
         """Ids and names of the membership profiles."""
+        ...
+
+    def apps(self, member_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """The apps these members were given one by one, each in its stored form; whoever is gone is left out."""
         ...
 
     def seats(self) -> tuple[int, int] | None:

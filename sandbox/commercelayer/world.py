@@ -158,15 +158,29 @@ class CommerceWorld:
                 )
             return profile.id
 
-    def give_app(self, membership_id: str, kind: str, *, role: str = "read_only") -> str:
+    def give_app(
+        self,
+        membership_id: str,
+        kind: str,
+        *,
+        role: str = "read_only",
+        filters: dict[str, Any] | None = None,
+    ) -> str:
         """A member gets a live app of that kind; returns the application membership's id."""
         with self.lock:
             membership = self.find(Membership, membership_id)
             organization = membership.organization
             credential, held = self._credential(organization, kind), self._role(organization, role)
-            return self.make_app(organization, credential, held, membership=membership).id
+            given = self.make_app(
+                organization, credential, held, membership=membership, filters=filters or {}
+            )
+            return given.id
 
     # What somebody else does in Commerce Layer meanwhile; none of it asks for permission
+
+    def take_app(self, application_membership_id: str) -> None:
+        with self.lock:
+            self.drop(self.find(ApplicationMembership, application_membership_id))
 
     def set_role(self, membership_id: str, role: str) -> None:
         """By a role's kind or id."""
@@ -257,6 +271,14 @@ class CommerceWorld:
             if found is None:
                 raise KeyError(membership_id)
             return _snapshot(found)
+
+    def apps(self, membership_id: str) -> list[tuple[str, str, str, dict[str, Any]]]:
+        """Of each app of a member: kind, mode, the role's name, filters."""
+        with self.lock:
+            return [
+                (app.api_credential.kind, app.api_credential.mode, app.role.name, dict(app.filters or {}))
+                for app in self.find(Membership, membership_id).application_memberships
+            ]
 
     def is_member(self, membership_id: str) -> bool:
         with self.lock:

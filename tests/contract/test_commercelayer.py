@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 import responses
 
+from memberships.domain.apps import restored
 from memberships.domain.items import Item, Kind
-from memberships.domain.people import RESENT, ROLE, Member, Status
+from memberships.domain.people import APPS, METADATA, RESENT, ROLE, Member, Status
 from memberships.providers import Change, Deactivation, Invitation, Resend
 from memberships.providers.commercelayer import CommerceLayerProvider
-from memberships.providers.errors import Disconnected, RateLimited, Refused, Unavailable
+from memberships.providers.errors import Disconnected, NotSent, RateLimited, Refused, Unavailable
 from sandbox.commercelayer.rehearsal import ADMIN, BLUEFIN, OWNER, READER, STORE_TEAM, TERN
 from sandbox.server import Server
 
@@ -207,6 +208,184 @@ def test_many_changes_are_under_way_at_a_time_and_each_has_its_answer(make, comm
         m.id for n, m in enumerate(people) if n != 3
     ]
     assert server.calls.tally()["at_once"] > 4
+
+
+# Metadata
+
+
+@pytest.fixture
+def reader_id(commerce, bluefin) -> str:
+    members = commerce.members(bluefin)
+    return next(m["id"] for m in members if m["role_kind"] == "read_only" and m["status"] == "active")
+
+
+def test_metadata_is_read_as_texts_and_the_rest(make, commerce, reader_id):
+    commerce.set_attributes(reader_id, metadata={"team": "North", "shift": {"from": 6}})
+    known = make().roster().members[reader_id]
+    assert (known.value("metadata:team"), known.value(METADATA)) == ("North", '{"shift": {"from": 6}}')
+    assert METADATA not in known.more
+
+
+def test_metadata_is_merged_with_what_is_there_at_that_moment(make, commerce, server, reader_id):
+    provider = make()
+    commerce.set_attributes(reader_id, metadata={"team": "North", "shift": {"from": 6}, "old": "x"})
+    server.calls.clear()
+    answer = provider.apply(
+        Change({"metadata:team": "South", "metadata:old": None, "reference": "7"}, (reader_id,))
+    )
+    assert [call.method for call in server.calls] == ["GET", "PATCH"]
+    assert server.calls[-1].body["data"]["attributes"] == {
+        "reference": "7",
+        "metadata": {"team": "South", "shift": {"from": 6}},
+    }
+    assert commerce.membership(reader_id)["metadata"] == {"team": "South", "shift": {"from": 6}}
+    assert (answer.value("metadata:team"), answer.value("metadata:old")) == ("South", None)
+
+
+def test_other_changes_cost_no_read(make, server, reader_id):
+    provider = make()
+    server.calls.clear()
+    provider.apply(Change({"reference": "7"}, (reader_id,)))
+    assert [call.method for call in server.calls] == ["PATCH"]
+
+
+def test_a_key_that_holds_more_than_text_by_then_is_never_overwritten(make, commerce, server, reader_id):
+    provider = make()
+    commerce.set_attributes(reader_id, metadata={"team": {"is": "North"}})
+    with pytest.raises(Refused, match="more than text"):
+        provider.apply(Change({"metadata:team": "South"}, (reader_id,)))
+    assert commerce.membership(reader_id)["metadata"] == {"team": {"is": "North"}}
+    assert not server.calls.matching("PATCH")
+
+
+def test_metadata_of_many_takes_one_read_for_25_and_each_has_its_own(make, commerce, server, bluefin):
+    provider = make()
+    people = [m["id"] for m in commerce.members(bluefin) if m["role_kind"] != "admin"][:8]
+    for number, pk in enumerate(people):
+        commerce.set_attributes(pk, metadata={"n": number})
+    commerce.remove(people[2])
+    server.calls.clear()
+    found = provider.apply_many([Change({"metadata:team": "South"}, (pk,)) for pk in people])
+    assert len(server.calls.matching("GET")) == 1
+    assert isinstance(found[2], Refused)
+    for number, pk in enumerate(people):
+        if number != 2:
+            assert commerce.membership(pk)["metadata"] == {"n": number, "team": "South"}
+
+
+def test_when_what_is_there_cannot_be_read_nothing_is_in_doubt(make, server, reader_id, impatient):
+    provider = make()
+    server.calls.clear()
+    server.faults.fail_next(503, method="GET", times=None)
+    with pytest.raises(NotSent):
+        provider.apply(Change({"metadata:team": "South"}, (reader_id,)))
+    assert not server.calls.matching("PATCH")
+
+
+def test_what_is_remembered_of_metadata_is_told_by_key(make, commerce, reader_id):
+    commerce.set_attributes(reader_id, metadata={"team": "North", "n": 1})
+    commerce.set_attributes(reader_id, metadata={"team": "South", "n": 1})
+    latest = next(v for v in make().versions(reader_id) if v.changes)
+    assert latest.changes == {"metadata:team": ("North", "South")}
+
+
+# Apps
+
+
+def test_apps_are_read_without_anything_secret(make, commerce, server, bluefin, reader_id):
+    commerce.switches.client_secrets_are_shown = True
+    commerce.give_app(reader_id, "orders", filters={"market_id_in": [202]})
+    before = len(commerce.apps(reader_id))
+    provider = make()
+    (stored,) = provider.apps([reader_id, "nobody"]).values()
+    assert len(stored) == before
+    orders = next(restored(one) for one in stored if restored(one).filters)
+    assert (orders.credential_id, orders.mode) == (commerce.credential_id(bluefin, "orders"), "live")
+    assert (orders.role_name, orders.filters) == ("Read-only", {"market_id_in": [202]})
+    assert "secret" not in str(stored)
+    asked = [c for c in server.calls if "api_credential" in str(c.query)]
+    assert {c.query["fields[api_credentials]"] for c in asked} == {"name,kind,mode"}
+
+
+def test_apps_of_many_are_read_25_people_a_call(make, commerce, server, bluefin):
+    people = [m["id"] for m in commerce.members(bluefin)][:55]
+    provider = make()
+    server.calls.clear()
+    assert set(provider.apps(people)) == set(people)
+    assert len(server.calls) == 3
+
+
+@responses.activate
+def test_an_app_of_which_nothing_was_included_is_no_answer(answered):
+    linked = {"application_memberships": {"data": [{"type": "application_memberships", "id": "a1"}]}}
+    responses.get(LIST, json=page(raw() | {"relationships": linked}))
+    with pytest.raises(Unavailable, match="not whole"):
+        answered.apps(["m1"])
+
+
+@responses.activate
+def test_secrets_in_an_answer_are_not_kept(answered):
+    linked = {"application_memberships": {"data": [{"type": "application_memberships", "id": "a1"}]}}
+    its_own = {
+        "api_credential": {"data": {"type": "api_credentials", "id": "c1"}},
+        "role": {"data": {"type": "roles", "id": "r1"}},
+    }
+    included = [
+        {
+            "type": "application_memberships",
+            "id": "a1",
+            "attributes": {"filters": None},
+            "relationships": its_own,
+        },
+        {"type": "api_credentials", "id": "c1", "attributes": {"name": "Orders", "client_secret": "s3cr3t"}},
+    ]
+    responses.get(LIST, json=page(raw() | {"relationships": linked}) | {"included": included})
+    ((stored,),) = answered.apps(["m1"]).values()
+    assert "s3cr3t" not in stored
+    assert str(restored(stored)) == "Orders as r1"
+
+
+def test_only_apps_that_are_missing_are_given(make, commerce, server, reader_id):
+    commerce.give_app(reader_id, "orders", filters={"market_id_in": [202]})
+    commerce.give_app(reader_id, "skus")
+    provider = make()
+    wanted = provider.apps([reader_id])[reader_id]
+    truth = sorted(map(str, commerce.apps(reader_id)))
+    for app in commerce.membership(reader_id)["application_membership_ids"][1:]:
+        commerce.take_app(app)
+    server.calls.clear()
+    answer = provider.apply(Change({APPS: wanted}, (reader_id,)))
+    assert answer == Item(Kind.MEMBER, reader_id, "", {APPS: wanted})
+    assert len(server.calls.matching("POST")) == len(wanted) - 1
+    assert sorted(map(str, commerce.apps(reader_id))) == truth
+    server.calls.clear()
+    provider.apply(Change({APPS: wanted}, (reader_id,)))
+    assert not server.calls.matching("POST")
+
+
+def test_an_app_that_is_refused_is_named_with_their_words(make, commerce, server, reader_id):
+    commerce.give_app(reader_id, "orders")
+    provider = make()
+    wanted = provider.apps([reader_id])[reader_id]
+    for app in commerce.membership(reader_id)["application_membership_ids"]:
+        commerce.take_app(app)
+    server.faults.fail_next(422, method="POST", path="/application_memberships")
+    with pytest.raises(Refused, match=r"Not given again: .* as Read-only"):
+        provider.apply(Change({APPS: wanted}, (reader_id,)))
+
+
+def test_an_app_that_is_held_with_another_role_is_left_as_it_is(make, commerce, server, reader_id):
+    for app in commerce.membership(reader_id)["application_membership_ids"]:
+        commerce.take_app(app)
+    commerce.give_app(reader_id, "orders")
+    provider = make()
+    wanted = provider.apps([reader_id])[reader_id]
+    for app in commerce.membership(reader_id)["application_membership_ids"]:
+        commerce.take_app(app)
+    commerce.give_app(reader_id, "orders", role="admin")
+    with pytest.raises(Refused, match="have this app otherwise"):
+        provider.apply(Change({APPS: wanted}, (reader_id,)))
+    assert [role for _, _, role, _ in commerce.apps(reader_id)] == ["Admin"]
 
 
 # Refusals

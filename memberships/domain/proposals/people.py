@@ -3,10 +3,11 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
+from .. import metadata
 from ..addresses import Entry
 from ..history import STATUS
 from ..items import to_be_made
-from ..people import RESENT, ROLE, Member, Role, Roster, Status, Value, group_field, group_of
+from ..people import APPS, RESENT, ROLE, Member, Role, Roster, Status, Value, group_field, group_of
 from ..plan import Action, Edit, Row, Verdict
 from ..reading import leaves_groups
 
@@ -30,6 +31,8 @@ def changes(
             row = row.already("Already so: nothing is sent.")
         elif any(group_of(edit.field) and edit.before is None for edit in edits):
             row = row.blocked("There is no such group any more.")
+        elif any(metadata.is_locked(member, field) for field in wanted):
+            row = row.blocked("What stands under this key is more than text: it is left as it is.")
         elif member.status is Status.INACTIVE and not (leaves_groups(row) or member.id in coming_back):
             row = row.blocked("Inactive: reactivate them first.")
         rows[member.id] = row
@@ -175,6 +178,12 @@ def invited_again(row: Row, roles: Mapping[str, Role]) -> Row:
     if wanted.get(ROLE) not in roles:
         return again.blocked("Their role no longer exists: invite them with another one.")
     return replace(again, reason="Is invited again: an e-mail is sent.")
+
+
+def given_again(member: Member, apps: tuple[str, ...]) -> Row:
+    """Somebody who is back, with the apps they had; those they have by then are left as they are."""
+    row = Row(Action.CHANGE, Verdict.WILL, member.id, member.email, member.name)
+    return replace(row, edits=(Edit(APPS, (), apps),))
 
 
 def lesser_role(roles: Mapping[str, Role]) -> Role | None:

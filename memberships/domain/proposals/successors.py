@@ -6,11 +6,21 @@ from dataclasses import replace
 
 from ..addresses import Entry
 from ..items import MEMBERS, OWNER, WORK, Items, Kind, to_be_made
-from ..people import ROLE, Member, Role, Roster, group_field, group_of
+from ..metadata import is_locked
+from ..people import APPS, ROLE, Member, Role, Roster, Status, group_field, group_of, metadata_key
 from ..plan import Action, Edit, Row, Verdict
 from ..reading import leaves_groups
 from . import items as of_items
-from .people import changes, deactivations, invitations, invited_again, joining, reactivations, resends
+from .people import (
+    changes,
+    deactivations,
+    given_again,
+    invitations,
+    invited_again,
+    joining,
+    reactivations,
+    resends,
+)
 
 _CHANGED_SINCE = "Changed since by someone else: left as it is."
 _GONE = "Is no longer in the organization."
@@ -18,13 +28,19 @@ _NO_GROUP = "There is no such group any more."
 
 
 def again(
-    rows: Iterable[Row], roster: Roster, roles: Mapping[str, Role], items: Items | None = None
+    rows: Iterable[Row],
+    roster: Roster,
+    roles: Mapping[str, Role],
+    items: Items | None = None,
+    *,
+    managers: bool = False,
 ) -> list[Row]:
     """The same wishes once more, planned on what is true now. `rows` come in the order of their stages.
 
-    `items` are those that the rows are about.
+    `items` are those that the rows are about. `managers`: a role that can manage may be given by an invitation.
     """
     planned: list[Row] = []
+    by_email = roster.by_email()
     coming_back: set[str] = set()
     for row in rows:
         member = roster.members.get(row.member_id)
@@ -34,17 +50,26 @@ def again(
                 found = [_for_active(once_more, roster, coming_back)]
             case Action.REACTIVATE if row.via and member:
                 found = reactivations([member], roles) if not member.active else changes([member], row.wanted)
+            case Action.INVITE if row.email in by_email and isinstance(apps := row.wanted.get(APPS), tuple):
+                found = [given_again(by_email[row.email], apps)]
             case Action.INVITE | Action.REACTIVATE:
                 entry = Entry(len(planned) + 1, row.email, row.email, row.name)
                 role_id = str(row.wanted[ROLE])
                 role = roles.get(role_id, Role(role_id, role_id, frozenset(), can_manage=False))
-                found = invitations([entry], role, roster, roles)
+                found = invitations([entry], role, roster, roles, managers=managers)
+                more = tuple(edit for edit in row.edits if edit.field != ROLE)
+                found = [
+                    replace(new, edits=(*new.edits, *more)) if new.action is Action.INVITE else new
+                    for new in found
+                ]
             case _ if member is None:
                 found = [row.blocked(_GONE)]
             case Action.DEACTIVATE:
                 found = deactivations([member], removes=bool(row.kept))
             case Action.RESEND:
                 found = resends([member])
+            case _ if isinstance(apps := row.wanted.get(APPS), tuple):
+                found = [given_again(member, apps)]
             case _ if (awaited := _awaited(row)) is not None:
                 makers = [r for r in planned if r.action is Action.CREATE and to_be_made(r.name) == awaited]
                 found = joining(makers[0], [member]) if makers else [row.blocked(_NO_GROUP)]
@@ -58,9 +83,17 @@ def again(
 
 
 def undo(
-    rows: Sequence[Row], roster: Roster, roles: Mapping[str, Role], items: Items | None = None
+    rows: Sequence[Row],
+    roster: Roster,
+    roles: Mapping[str, Role],
+    items: Items | None = None,
+    *,
+    clearable: Collection[str] = (),
 ) -> list[Row]:
-    """The inverse of rows that were done, the last stage first. What was changed since is not touched."""
+    """The inverse of rows that were done, the last stage first. What was changed since is not touched.
+
+    `clearable` are fields that may have no value again; metadata always may.
+    """
     by_email = roster.by_email()
     last = max((row.stage for row in rows), default=0)
     left = [roster.members[row.member_id] for row in rows if _deactivates(row, roster)]
@@ -99,8 +132,10 @@ def undo(
                 found = [back.blocked(_CHANGED_SINCE)]
             case Action.INVITE | Action.REACTIVATE:
                 found = deactivations([member], removes=True)
+            case _ if APPS in row.wanted:
+                found = [row.blocked("Apps that were given again can only be taken away there.")]
             case _:
-                found = [_undone(row, member, may_be_inactive=member.id in back_first)]
+                found = [_undone(row, member, clearable, may_be_inactive=member.id in back_first)]
         stage = 2 * (last - row.stage)
         planned += [replace(new, stage=stage) for new in found]
         if row.kind is Kind.GROUP and row.action is Action.DELETE:
@@ -109,16 +144,17 @@ def undo(
     return sorted(planned, key=lambda row: row.stage)
 
 
-def _undone(row: Row, member: Member, *, may_be_inactive: bool) -> Row:
+def _undone(row: Row, member: Member, clearable: Collection[str], *, may_be_inactive: bool) -> Row:
     inverse = tuple(Edit(edit.field, edit.after, edit.before) for edit in row.edits)
     back = Row(Action.CHANGE, Verdict.WILL, member.id, member.email, member.name, inverse)
     if all(member.value(edit.field) == edit.after for edit in inverse):
         return back.already("Already back: nothing is sent.")
-    if any(member.value(edit.field) != edit.before for edit in inverse):
+    locked = any(is_locked(member, edit.field) for edit in inverse)
+    if locked or any(member.value(edit.field) != edit.before for edit in inverse):
         return back.blocked(_CHANGED_SINCE)
-    if any(edit.after is None for edit in inverse):
+    if any(e.after is None and e.field not in clearable and not metadata_key(e.field) for e in inverse):
         return back.blocked("Had no value before, and that can't be set again.")
-    if not (member.active or may_be_inactive or leaves_groups(back)):
+    if member.status is Status.INACTIVE and not (may_be_inactive or leaves_groups(back)):
         return back.blocked("Inactive: reactivate them first.")
     return back
 

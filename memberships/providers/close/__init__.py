@@ -214,6 +214,9 @@ class CloseProvider:
     def profiles(self) -> list[tuple[str, str]]:
         return []
 
+    def apps(self, member_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        return {}
+
     def seats(self) -> tuple[int, int] | None:
         return None
 

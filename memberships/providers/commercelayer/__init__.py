@@ -1,17 +1,32 @@
 """Commerce Layer's provisioning API: https://docs.commercelayer.io/provisioning . Credentials are a person's own."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import batched, islice
 from typing import Any
 
+from memberships.domain import metadata
+from memberships.domain.apps import App, restored, those_held
 from memberships.domain.happenings import Happening
 from memberships.domain.items import Item, Items, Kind
-from memberships.domain.people import RESENT, ROLE, Actor, Member, Role, Roster, Value
+from memberships.domain.people import (
+    APPS,
+    METADATA,
+    RESENT,
+    ROLE,
+    Actor,
+    Member,
+    Role,
+    Roster,
+    Value,
+    metadata_key,
+)
 from memberships.domain.versions import Version
 from memberships.domain.views import View
 
 from .. import Answer, Change, Deactivation, Invitation, Request, Resend
-from ..errors import ProviderError, Unavailable
+from ..errors import NotSent, ProviderError, Refused, Unavailable
 from ..http import Api, Credentials
 from ..many import Ask, get_many, send_many
 from ..pacing import Pacing
@@ -40,8 +55,47 @@ _EVERYONE = _MEMBER | {
     "fields[organizations]": "name",
     "sort": "created_at",
 }
+_APPS = {
+    "include": "application_memberships.api_credential,application_memberships.role",
+    "fields[memberships]": "application_memberships",
+    "fields[application_memberships]": "filters,api_credential,role",
+    "fields[api_credentials]": "name,kind,mode",
+    "fields[roles]": "name",
+}
 # The burst window: after a refusal it is empty by then, whatever Retry-After says.
 _AFTER_429_S = 10.0
+
+
+_GONE = "Is no longer in the organization."
+
+
+class _Calls:
+    """The calls one request takes. Of apps: what each of them gives, and what was refused without asking."""
+
+    def __init__(self, *asks: Ask, names: tuple[str, ...] = (), refused: tuple[str, ...] = ()) -> None:
+        self.asks, self.names, self.refused = asks, names, refused
+
+
+@dataclass(frozen=True, slots=True)
+class _There:
+    """Of members: the metadata and the apps they have now, or the `problem` with reading them."""
+
+    metadata: Mapping[str, object]
+    apps: Mapping[str, tuple[str, ...]]
+    problem: ProviderError | None = None
+
+    def against(self, member_id: str, fields: Mapping[str, Value]) -> ProviderError | None:
+        """Why metadata among these fields can't be merged into what is there."""
+        keyed = {name: value for name, value in fields.items() if metadata_key(name)}
+        if not keyed or self.problem:
+            return self.problem if keyed else None
+        if member_id not in self.metadata:
+            return Refused(_GONE, 404)
+        try:
+            metadata.merged(self.metadata[member_id], keyed)
+        except ValueError as locked:
+            return Refused(f"What stands under {locked} is more than text by now: it is left as it is.", 409)
+        return None
 
 
 class CommerceLayerProvider:
@@ -135,6 +189,24 @@ class CommerceLayerProvider:
         pages = self._pages(f"memberships/{member_id}/versions", {"sort": "-created_at"})
         return [answers.version(raw) for page in pages for raw in page.resources]
 
+    def apps(self, member_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """25 people a call.
+
+        Source: https://docs.commercelayer.io/provisioning/api-reference/application_memberships
+        """
+        found = self._some(member_ids, _APPS)
+        return {pk: answers.apps(document, raw) for pk, (document, raw) in found.items()}
+
+    def _some(self, member_ids: Sequence[str], params: Mapping[str, str]) -> dict[str, tuple[Document, Any]]:
+        """These members, each with the answer it stands in; whoever is gone is left out."""
+        path, sized = self._path("memberships"), {**params, "page[size]": str(_PAGE)}
+        wanted = [",".join(some) for some in batched(dict.fromkeys(member_ids), _PAGE, strict=False)]
+        documents = map(
+            Document, get_many(self.api, [(path, {**sized, "filter[q][id_in]": ids}) for ids in wanted])
+        )
+        found = {raw.id: (document, raw) for document in documents for raw in document.resources}
+        return {pk: found[pk] for pk in member_ids if pk in found}
+
     def seats(self) -> tuple[int, int] | None:
         """How many members the plan allows, and how many there are; None where it doesn't say.
 
@@ -206,31 +278,95 @@ class CommerceLayerProvider:
 
     def apply(self, request: Request) -> Answer:
         """Source: https://docs.commercelayer.io/provisioning/api-reference/memberships"""
-        ask = self._ask(request)
-        return _answer(request, self.api.call(ask.method, ask.path, params=ask.params, body=ask.body))
+        (answer,) = self.apply_many([request])
+        if isinstance(answer, ProviderError):
+            raise answer
+        return answer
 
     def apply_many(self, requests: Sequence[Request]) -> list[Answer | ProviderError]:
-        found = send_many(self.api, [self._ask(request) for request in requests])
+        """What only adds to something that is there is set against a read of just now."""
+        there = self._read_before(requests)
+        asked = [self._asked(request, there) for request in requests]
+        raws = iter(
+            send_many(self.api, [ask for calls in asked if isinstance(calls, _Calls) for ask in calls.asks])
+        )
         return [
-            raw if isinstance(raw, ProviderError) else _understood(request, raw)
-            for request, raw in zip(requests, found, strict=True)
+            _understood(request, calls, list(islice(raws, len(calls.asks))))
+            if isinstance(calls, _Calls)
+            else calls
+            for request, calls in zip(requests, asked, strict=True)
         ]
 
-    def _ask(self, request: Request) -> Ask:
+    def _read_before(self, requests: Sequence[Request]) -> _There:
+        changes = [request for request in requests if isinstance(request, Change)]
+        keyed = [
+            pk for change in changes if any(map(metadata_key, change.fields)) for pk in change.member_ids
+        ]
+        given = [pk for change in changes if APPS in change.fields for pk in change.member_ids]
+        try:
+            objects = self._some(keyed, {"fields[memberships]": METADATA})
+            apps = self.apps(given)
+        except Unavailable as error:
+            # Nothing was sent yet, so nothing is in doubt.
+            return _There({}, {}, NotSent(str(error)))
+        except ProviderError as error:
+            return _There({}, {}, error)
+        return _There({pk: raw.attributes.get(METADATA) for pk, (_, raw) in objects.items()}, apps)
+
+    def _asked(self, request: Request, there: _There) -> _Calls | ProviderError:
+        """The calls for a request, or why there are none."""
         match request:
             case Invitation(email, role_id, fields):
                 data = _document(None, {"user_email": email}, {**fields, ROLE: role_id})
                 data["relationships"]["organization"] = _to("organizations", self.organization_id)
-                return Ask("POST", "memberships", _MEMBER, {"data": data})
+                return _Calls(Ask("POST", "memberships", _MEMBER, {"data": data}))
+            case Change(fields, (member_id,)) if isinstance(apps := fields.get(APPS), tuple):
+                return there.problem or self._missing(member_id, apps, there.apps.get(member_id))
             case Change(fields, (member_id,)):
-                data = _document(member_id, {}, fields)
-                return Ask("PATCH", f"memberships/{member_id}", _MEMBER, {"data": data})
+                if problem := there.against(member_id, fields):
+                    return problem
+                data = _document(member_id, {}, fields, there.metadata.get(member_id))
+                return _Calls(Ask("PATCH", f"memberships/{member_id}", _MEMBER, {"data": data}))
             case Deactivation(member_id):
-                return Ask("DELETE", f"memberships/{member_id}")
+                return _Calls(Ask("DELETE", f"memberships/{member_id}"))
             case Resend(member_id):
-                return Ask("POST", f"memberships/{member_id}/resend", None, {"data": {}})
+                return _Calls(Ask("POST", f"memberships/{member_id}/resend", None, {"data": {}}))
             case _:
                 raise TypeError(request)
+
+    def _missing(
+        self, member_id: str, wanted: Sequence[str], held: Sequence[str] | None
+    ) -> _Calls | ProviderError:
+        """A call for each wanted app that isn't there.
+
+        Source: https://docs.commercelayer.io/provisioning/api-reference/application_memberships/create
+        """
+        if held is None:
+            return Refused(_GONE, 404)
+        there = those_held(wanted, held)
+        missing = [restored(one) for one in wanted if one not in there]
+        others = {restored(one).credential_id for one in held}
+        refused = tuple(
+            f"{app}: they have this app otherwise." for app in missing if app.credential_id in others
+        )
+        missing = [app for app in missing if app.credential_id not in others]
+        asks = [self._giving(member_id, app) for app in missing]
+        return _Calls(*asks, names=tuple(map(str, missing)), refused=refused)
+
+    def _giving(self, member_id: str, app: App) -> Ask:
+        data = {
+            "type": "application_memberships",
+            "attributes": {"filters": dict(app.filters)},
+            "relationships": {
+                "api_credential": _to("api_credentials", app.credential_id),
+                "organization": _to("organizations", self.organization_id),
+                "role": _to("roles", app.role_id),
+                "membership": _to("memberships", member_id),
+            },
+        }
+        return Ask(
+            "POST", "application_memberships", {"fields[application_memberships]": "filters"}, {"data": data}
+        )
 
     # Asking
 
@@ -251,6 +387,17 @@ class CommerceLayerProvider:
             yield Document(answer)
 
 
+def _understood(request: Request, calls: _Calls, raws: Sequence[Any]) -> Answer | ProviderError:
+    """The answer to a request from those to its calls."""
+    if isinstance(request, Change) and APPS in request.fields:
+        return _given(request, calls, raws)
+    (raw,) = raws
+    try:
+        return raw if isinstance(raw, ProviderError) else _answer(request, raw)
+    except Unavailable as error:
+        return error
+
+
 def _answer(request: Request, raw: Any) -> Answer:
     match request:
         case Deactivation():
@@ -262,17 +409,37 @@ def _answer(request: Request, raw: Any) -> Answer:
     return answers.member(answer, answer.resource)
 
 
-def _understood(request: Request, raw: Any) -> Answer | ProviderError:
+def _whole(raw: Any) -> Any:
+    """An answer that shows what was made, or the error that it doesn't."""
     try:
-        return _answer(request, raw)
+        return raw if isinstance(raw, ProviderError) else Document(raw).resource
     except Unavailable as error:
         return error
 
 
+def _given(request: Change, calls: _Calls, raws: Sequence[Any]) -> Answer | ProviderError:
+    """All of them are there, or what was said against some. Asked for again, those that are there are left out."""
+    raws = [_whole(raw) for raw in raws]
+    failed = [raw for raw in raws if isinstance(raw, ProviderError) and not isinstance(raw, Refused)]
+    if failed:
+        # What is in doubt goes before what was only put off.
+        in_doubt = [e for e in failed if isinstance(e, Unavailable) and not isinstance(e, NotSent)]
+        return (in_doubt or failed)[0]
+    refused = [(name, raw) for name, raw in zip(calls.names, raws, strict=True) if isinstance(raw, Refused)]
+    words = [*calls.refused, *(f"{name}: {refusal}" for name, refusal in refused)]
+    if words:
+        status = refused[0][1].status if refused else 409
+        return Refused(f"Not given again: {' '.join(words)}", status)
+    return Item(Kind.MEMBER, request.member_ids[0], "", {APPS: request.fields[APPS]})
+
+
 def _document(
-    member_id: str | None, attributes: Mapping[str, Value], fields: Mapping[str, Value]
+    member_id: str | None, attributes: Mapping[str, Value], fields: Mapping[str, Value], held: object = None
 ) -> dict[str, Any]:
-    """A JSON:API resource of these fields; role and profile are relationships, all others attributes."""
+    """A JSON:API resource of these fields: role and profile are relationships, all others attributes.
+
+    `held` is the member's metadata as it is now: it can only be replaced as a whole.
+    """
     related = {
         ROLE: ("role", "roles"),
         PROFILE: ("membership_profile", "membership_profiles"),
@@ -282,11 +449,13 @@ def _document(
         for field, (name, type) in related.items()
         if field in fields
     }
-    plain = {name: value for name, value in fields.items() if name not in related}
+    kept = {name: value for name, value in fields.items() if name == METADATA or metadata_key(name)}
+    plain = {name: value for name, value in fields.items() if name not in related and name not in kept}
+    whole = {METADATA: metadata.merged(held, kept)} if kept else {}
     data: dict[str, Any] = {
         "type": "memberships",
         # Required also when it is empty.
-        "attributes": {**attributes, **plain},
+        "attributes": {**attributes, **plain, **whole},
         "relationships": relationships,
     }
     return data | {"id": member_id} if member_id else data

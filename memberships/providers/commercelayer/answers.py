@@ -8,7 +8,9 @@ from typing import Any
 
 import msgspec
 
-from memberships.domain.people import Actor, Member, Role, Status, Value
+from memberships.domain import metadata
+from memberships.domain.apps import App
+from memberships.domain.people import METADATA, Actor, Member, Role, Status, Value
 from memberships.domain.versions import Version
 
 from ..errors import Unavailable
@@ -27,7 +29,7 @@ class _Resource(msgspec.Struct):
     relationships: dict[str, Any] = {}
 
 
-_SHOWN = {"user_email", "user_first_name", "user_last_name", "status", "owner", ACCESS, REFERENCE}
+_SHOWN = {"user_email", "user_first_name", "user_last_name", "status", "owner", ACCESS, REFERENCE, METADATA}
 # What is known of roles by their kind; what custom ones allow is listed by the API.
 _GRANTED = {ADMIN: frozenset({ADMIN}), "read_only": frozenset({"everything: read"})}
 
@@ -53,6 +55,17 @@ class Document:
     @property
     def resource(self) -> _Resource:
         return typed(self.raw.get("data"), _Resource)
+
+    def all_related(self, resource: _Resource, name: str) -> list[_Resource]:
+        """The same of a relationship to many. Raises Unavailable when one of them was not included."""
+        relationship = resource.relationships.get(name)
+        data = relationship.get("data") if isinstance(relationship, dict) else None
+        if data is None and isinstance(relationship, dict):
+            return []
+        identifiers = [(i.type, i.id) for i in typed(data, list[_Identifier])]
+        if not self.included.keys() >= set(identifiers):
+            raise Unavailable(f"Commerce Layer gave an answer that is not whole ({name}).")
+        return [self.included[identifier] for identifier in identifiers]
 
     @property
     def record_count(self) -> int | None:
@@ -96,6 +109,7 @@ def member(document: Document, raw: _Resource) -> Member:
         ACCESS: known.get(ACCESS) if isinstance(known.get(ACCESS), str) else None,
         REFERENCE: known.get(REFERENCE) if isinstance(known.get(REFERENCE), str) else None,
         PROFILE: profile.id if profile else None,
+        **metadata.fields(known.get(METADATA)),
     }
     return Member(
         id=raw.id,
@@ -110,6 +124,29 @@ def member(document: Document, raw: _Resource) -> Member:
         settings=settings,
         more={name: value for name, value in known.items() if name not in _SHOWN},
         owner=known.get("owner") is True,
+    )
+
+
+def apps(document: Document, raw: _Resource) -> tuple[str, ...]:
+    """The apps of one membership in their stored form. Only what is named here is taken over: never a secret."""
+    return tuple(
+        _app(document, given).stored() for given in document.all_related(raw, "application_memberships")
+    )
+
+
+def _app(document: Document, given: _Resource) -> App:
+    credential, its_role = document.related(given, "api_credential"), document.related(given, "role")
+    if credential is None or its_role is None:
+        raise Unavailable("Commerce Layer gave an answer that is not whole (application_memberships).")
+    filters = given.attributes.get("filters")
+    name = _text(credential.attributes.get("name")) or _text(credential.attributes.get("kind"))
+    return App(
+        credential.id,
+        its_role.id,
+        name or credential.id,
+        _text(credential.attributes.get("mode")),
+        _text(its_role.attributes.get("name")),
+        filters if isinstance(filters, dict) else {},
     )
 
 
@@ -151,12 +188,21 @@ def version(raw: _Resource) -> Version:
         for name, value in (changes.items() if isinstance(changes, dict) else ())
         if isinstance(value, list) and len(value) == 2
     }
+    if METADATA in pairs:
+        pairs |= _each_key(*pairs.pop(METADATA))
     return Version(
         _text(raw.attributes.get("event")),
         _text(raw.attributes.get("created_at")),
         _who(raw.attributes.get("who")),
         pairs,
     )
+
+
+def _each_key(before: object, after: object) -> dict[str, tuple[object, object]]:
+    """A change of the whole object, told by its keys."""
+    was, became = metadata.fields(before), metadata.fields(after)
+    names = [name for name in was | became if was.get(name) != became.get(name)]
+    return {name: (was.get(name), became.get(name)) for name in names}
 
 
 def _who(raw: object) -> str:

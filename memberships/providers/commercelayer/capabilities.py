@@ -42,6 +42,8 @@ CAPABILITIES = Capabilities(
     removes=True,
     resend=True,
     versions=True,
+    metadata=True,
+    apps=True,
     statuses=("active", "pending"),
     deactivation_notes=(
         "This deletes the membership: they lose access at once, and it is no longer listed.",
@@ -49,6 +51,11 @@ CAPABILITIES = Capabilities(
         "apps are given again.",
     ),
     reactivation_notes=(),
+    return_notes=(
+        "This is an invitation: an e-mail is sent to each, and whoever has no account any more has to accept it.",
+        "Their role, access, membership profile, reference, metadata and apps are given again. What can't be is told "
+        "on the receipt.",
+    ),
     demotion_note="Apps are switched on for Admins by themselves. Without a membership profile or apps of their own, "
     "they may be left with none.",
     manage_permission="Admin role",
