@@ -6,6 +6,8 @@ from typing import Any, NoReturn
 
 from django.db import models
 
+from memberships.domain.people import METADATA, metadata_key
+
 from .connections import Organization
 
 EVENTS = {
@@ -20,6 +22,8 @@ EVENTS = {
     "member.access_scope.set": "Access",
     "member.reference.set": "Reference",
     "member.membership_profile.set": "Membership profile",
+    "member.metadata.set": "Metadata",
+    "member.apps.set": "Apps",
     "member.reactivated": "Reactivation",
     "member.deactivated": "Deactivation",
     "member.removed": "Removal",
@@ -118,4 +122,8 @@ class AuditEntry(models.Model):
 
     @property
     def label(self) -> str:
-        return EVENTS.get(self.event, self.event)
+        label = EVENTS.get(self.event, self.event)
+        if self.event != "member.metadata.set":
+            return label
+        # One word for all keys, to be searched by; which key it was stands in the field.
+        return "Other metadata" if self.field == METADATA else f"{label} {metadata_key(self.field)}"

@@ -14,7 +14,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from memberships.domain.items import NAME, WORK, Kind
-from memberships.domain.people import ROLE, group_of
+from memberships.domain.people import METADATA, ROLE, group_of, metadata_key
 from memberships.domain.plan import Action, Edit, Row
 from memberships.models import AuditEntry, Connection, Job, Organization, Outcome, Plan
 
@@ -184,7 +184,8 @@ def event_of(kind: Kind, action: Action, field: str) -> str:
         return f"{kind}.moved"
     if kind is not Kind.MEMBER:
         return f"{kind}.{_EVENTS.get(action, 'changed')}"
-    return _EVENTS.get(action) or f"member.{'group' if group_of(field) else field}.set"
+    what = "group" if group_of(field) else METADATA if metadata_key(field) else field
+    return _EVENTS.get(action) or f"member.{what}.set"
 
 
 def made_late(entry: AuditEntry, plan: Plan) -> AuditEntry:

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from memberships.domain.people import ROLE
-from memberships.domain.plan import Row, Verdict, at_step
+from memberships.domain.plan import APPS_STEP, ROLE_STEP, Row, Verdict, at_step
 from memberships.models import Cause, Job, Outcome, PlanRow
 
 from . import audit
@@ -50,9 +50,16 @@ class Ledger:
 
     def so_far(self, pk: int) -> str:
         """What has to be said of a row that ends halfway."""
-        if not self.stored[pk].step:
+        stored = self.stored[pk]
+        if not stored.step:
             return ""
-        return f"Is back, as {self.words.value(ROLE, self.stored[pk].via)}. "
+        held = stored.via if stored.step == ROLE_STEP else stored.row().wanted.get(ROLE)
+        return f"Is back, as {self.words.value(ROLE, held)}. "
+
+    def still_to_come(self, pk: int) -> str:
+        """The same of a row that is to go on."""
+        left = {ROLE_STEP: "The role is still to be given.", APPS_STEP: "Their apps are still to be given."}
+        return self.so_far(pk) + left.get(self.stored[pk].step, "")
 
     def count(self, **tries: int) -> None:
         Job.objects.filter(pk=self.job.pk).update(**tries)

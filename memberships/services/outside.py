@@ -20,7 +20,7 @@ from django.utils import timezone
 from memberships.domain.happenings import Happening, Trace
 from memberships.domain.history import STATUS
 from memberships.domain.items import NAME, PERMISSIONS, Kind, to_be_made
-from memberships.domain.people import ROLE, Member, Roster, Value, group_of
+from memberships.domain.people import ROLE, Member, Roster, Value, group_of, metadata_key
 from memberships.domain.plan import Action, Edit
 from memberships.models import (
     AuditEntry,
@@ -84,10 +84,13 @@ def _changes(then: Member, now: Member, gained: bool) -> Iterable[Difference]:
         yield Difference(now, event, STATUS, then.status.value, now.status.value, gained)
     elif then.status != now.status:
         yield Difference(now, "member.status.set", STATUS, then.status.value, now.status.value)
-    for name in (ROLE, *then.settings.keys() & now.settings.keys()):
+    keyed = sorted(name for name in then.settings.keys() | now.settings.keys() if metadata_key(name))
+    both = (name for name in then.settings if name in now.settings and not metadata_key(name))
+    for name in (ROLE, *both, *keyed):
         if then.value(name) != now.value(name):
             power = gained and name == ROLE and then.active == now.active
-            yield Difference(now, f"member.{name}.set", name, then.value(name), now.value(name), power)
+            event = audit.event_of(Kind.MEMBER, Action.CHANGE, name)
+            yield Difference(now, event, name, then.value(name), now.value(name), power)
     if then.can_manage != now.can_manage and (then.active, then.role_id) == (now.active, now.role_id):
         # The role itself was edited.
         yield Difference(now, "member.can_manage.set", CAN_MANAGE, then.can_manage, now.can_manage, gained)
@@ -268,7 +271,7 @@ def _entry(difference: Difference, words: Words, since: datetime) -> AuditEntry:
         gained_power=difference.gained_power,
     )
     told = words.edit(Edit(difference.field, difference.before, difference.after))
-    entry.before_text, entry.after_text = told.before, told.after
+    entry.before_text, entry.after_text = told.before[:300], told.after[:300]
     if difference.event == "member.gone":
         # Nowhere else is kept what they had.
         entry.before = {ROLE: member.role_id, STATUS: member.status.value, **member.settings}

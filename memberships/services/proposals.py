@@ -12,9 +12,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from memberships.domain import addresses, guards, proposals
+from memberships.domain.apps import restored
 from memberships.domain.guards import Situation
 from memberships.domain.items import MEMBERS, NAME, PERMISSIONS, Item, Items, Kind, role_item
-from memberships.domain.people import PINS, ROLE, Member, Value, group_field, group_of
+from memberships.domain.people import APPS, PINS, ROLE, Member, Value, group_field, group_of
 from memberships.domain.plan import Action, Edit, Row, Verdict, fingerprint
 from memberships.models import Cause, Connection, Job, Outcome, Plan, PlanRow
 from memberships.providers import FieldKind
@@ -114,7 +115,7 @@ def deactivation(connection: Connection, member_ids: Sequence[str], **note: Unpa
     """Plan to take these members out of the organization."""
     live = read(connection)
     removes = capabilities(connection.organization).removes
-    rows = proposals.deactivations(_found(live, member_ids), removes=removes)
+    rows = _with_apps(connection, proposals.deactivations(_found(live, member_ids), removes=removes))
     return store(connection, Plan.Kind.DEACTIVATE, rows, live, **note)
 
 
@@ -260,7 +261,9 @@ def again(job: Job, connection: Connection, *, only_stale: bool = False, **note:
     if not job.finished or not wishes:
         raise NothingLeft("There is nothing left to try again." if job.finished else _STILL_RUNNING)
     live = _about(connection, wishes)
-    rows = proposals.again(wishes, live.roster, live.roles, live.items)
+    managers = capabilities(connection.organization).invites_managers
+    rows = proposals.again(wishes, live.roster, live.roles, live.items, managers=managers)
+    rows = _with_apps(connection, rows)
     if job.plan.kind == Plan.Kind.LEAVE:
         rows = sorted([*rows, *_new_work(connection, live, rows, job.plan.wanted)], key=lambda row: row.stage)
     note = _titled(note, job.plan.title)
@@ -293,7 +296,15 @@ def undo(job: Job, connection: Connection, **note: Unpack[Note]) -> Plan:
     if not job.finished or not deeds:
         raise NothingLeft("Nothing was done that could be undone." if job.finished else _STILL_RUNNING)
     live = _with_known_groups(connection, _about(connection, deeds, done=True))
-    rows = proposals.undo(deeds, live.roster, live.roles, live.items)
+    its_capabilities = capabilities(connection.organization)
+    rows = proposals.undo(
+        deeds,
+        live.roster,
+        live.roles,
+        live.items,
+        clearable=[field.name for field in its_capabilities.fields if field.clears],
+    )
+    rows = _with_apps(connection, rows)
     if job.plan.title and job.plan.kind != Plan.Kind.CHANGE:
         note = _titled(note, f"Undo of “{job.plan.title.removesuffix('.')}”.")
     return store(connection, Plan.Kind.UNDO, rows, live, origin=job, **note)
@@ -390,6 +401,27 @@ def _calls(fields: Mapping[str, Value]) -> Iterator[dict[str, Value]]:
     if together := {name: value for name, value in fields.items() if not _is_detail(name)}:
         yield together
     yield from ({name: value} for name, value in fields.items() if _is_detail(name))
+
+
+def _with_apps(connection: Connection, rows: Sequence[Row]) -> list[Row]:
+    """Keep with everyone who is to be removed the apps they were given, and tell which they are."""
+    leaving = [
+        row.member_id for row in rows if row.action is Action.DEACTIVATE and row.verdict is Verdict.WILL
+    ]
+    if not leaving or not capabilities(connection.organization).apps:
+        return list(rows)
+    held = {pk: apps for pk, apps in provider_for(connection).apps(leaving).items() if apps}
+    return [
+        replace(row, kept={**row.kept, APPS: held[row.member_id]}, reason=_loses(held[row.member_id]))
+        if row.member_id in leaving and row.member_id in held and row.action is Action.DEACTIVATE
+        else row
+        for row in rows
+    ]
+
+
+def _loses(apps: Sequence[str]) -> str:
+    number = "1 app" if len(apps) == 1 else f"{len(apps)} apps"
+    return f"Loses {number}: {'; '.join(str(restored(one)) for one in apps)}."
 
 
 def _warned(connection: Connection, live: Live, row: Row) -> Row:

@@ -9,9 +9,10 @@ from dataclasses import replace
 from django.conf import settings
 from django.utils import timezone
 
+from memberships.domain.apps import those_held
 from memberships.domain.guards import Situation
 from memberships.domain.items import MEMBERS, OWNER, WORK, Item, Kind, role_item, to_be_made
-from memberships.domain.people import PINS, Member, Role, group_field, group_of
+from memberships.domain.people import APPS, PINS, Member, Role, group_field, group_of
 from memberships.domain.plan import Action, Row
 from memberships.models import Connection, Organization
 from memberships.providers import MembershipProvider
@@ -58,6 +59,21 @@ def add_pins(provider: MembershipProvider, members: Members, concerned: Iterable
 def pinners(rows: Iterable[Row]) -> list[str]:
     """The members whose pinned views these rows are about."""
     return [row.member_id for row in rows if PINS in row.wanted]
+
+
+def add_apps(provider: MembershipProvider, members: Members, rows: Iterable[Row]) -> None:
+    """Say of these rows' members which of the apps they are to be given they have. What else they have isn't told."""
+    wanted = {
+        row.member_id: apps
+        for row in rows
+        if row.action is Action.CHANGE and isinstance(apps := row.wanted.get(APPS), tuple)
+    }
+    if not wanted:
+        return
+    held = provider.apps([pk for pk in wanted if pk in members])
+    for pk, apps in held.items():
+        there = {APPS: those_held(wanted[pk], apps)}
+        members[pk] = replace(members[pk], settings={**members[pk].settings, **there})
 
 
 def items(
@@ -118,12 +134,12 @@ def situation(
     roles: Mapping[str, Role],
     rows: Sequence[Row],
     *,
-    sent: Iterable[Row],
+    sent: Sequence[Row],
     beat: Callable[[], object],
 ) -> Situation:
     """Everything these rows are judged by, read now; the mirror is brought up to date.
 
-    Of pinned views, which cost a call a person, only those of rows that were `sent`. Raises ProviderError.
+    Of pinned views and apps, which cost calls of their own, only those of rows that were `sent`. Raises ProviderError.
     """
     organization = connection.organization
     live = provider.roster()
@@ -136,6 +152,9 @@ def situation(
     if waiting := pinners(sent):
         beat()
         add_pins(provider, members, waiting)
+    if any(APPS in row.wanted for row in sent):
+        beat()
+        add_apps(provider, members, sent)
     return Situation(
         replace(live, members=members),
         roles,

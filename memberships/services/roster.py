@@ -18,7 +18,7 @@ from django.utils import timezone
 from memberships.domain.happenings import Trace
 from memberships.domain.items import NAME, PERMISSIONS, Item, Kind
 from memberships.domain.listing import Query
-from memberships.domain.people import ROLE, Member, Role, Roster, Status, searchable
+from memberships.domain.people import ROLE, Member, Role, Roster, Status, metadata_key, searchable
 from memberships.domain.plan import Action, Row
 from memberships.models import Connection, MirroredMember, MirroredRole, Organization
 from memberships.providers.errors import ProviderError
@@ -192,9 +192,11 @@ def keep_member(organization: Organization, member: Member, request: Row) -> Non
         # What a read of everyone doesn't tell, such as groups, is not kept here.
         row.settings |= {
             name: member.settings[name]
-            for name in row.settings
-            if name in request.wanted & member.settings.keys()
+            for name in request.wanted & member.settings.keys()
+            if name in row.settings or metadata_key(name)
         }
+        for name in filter(metadata_key, request.wanted.keys() - member.settings.keys()):
+            row.settings.pop(name, None)
         with transaction.atomic():
             row.save(update_fields=["role_id", "status", "can_manage", "settings"])
             Organization.objects.filter(pk=organization.pk).update(mirror_changed_at=timezone.now())

@@ -14,8 +14,8 @@ from memberships.domain import guards
 from memberships.domain.batches import Batch, Pending, Phase, batches
 from memberships.domain.guards import Situation
 from memberships.domain.items import PERMISSIONS, WORK, Item, Kind, to_be_made
-from memberships.domain.people import PINS, ROLE, Member, group_field
-from memberships.domain.plan import Action, Edit, Row, at_step
+from memberships.domain.people import APPS, PINS, ROLE, Member, group_field, metadata_key
+from memberships.domain.plan import APPS_STEP, ROLE_STEP, Action, Edit, Row, at_step
 from memberships.domain.reading import Subject, has_arrived, is_so, is_stale
 from memberships.models import Cause, Job, Outcome, Plan, PlanRow
 from memberships.providers import Answer, one_of
@@ -319,6 +319,8 @@ class Run:
                     held_up = answer
                     self.ledger.put(some, outcome=Outcome.NOT_ATTEMPTED)
                     self.ledger.put(first_time.intersection(some), sent_at=None)
+                    for pk in filter(self.ledger.still_to_come, some):
+                        self.ledger.put([pk], error=self.ledger.still_to_come(pk))
                 case ProviderError():
                     lost = answer
                     self.ledger.put(some, error=str(answer))
@@ -353,12 +355,14 @@ class Run:
         match answer:
             case Member(id=pk) if row.kind is Kind.MEMBER and row.member_id in ("", pk):
                 known = members.get(pk, answer)
+                # All there is of metadata is in the answer; groups and pinned views are not.
+                others = {name: value for name, value in known.settings.items() if not metadata_key(name)}
                 return replace(
                     known,
                     role_id=answer.role_id,
                     status=answer.status,
                     can_manage=answer.can_manage,
-                    settings={**known.settings, **answer.settings},
+                    settings={**others, **answer.settings},
                 )
             case Item(kind=Kind.MEMBER, id=pk) if row.member_id == pk and pk in members:
                 return replace(members[pk], settings={**members[pk].settings, **answer.values})
@@ -368,18 +372,24 @@ class Run:
                 return None
 
     def arrived(self, shown: Mapping[int, Subject | None]) -> None:
-        """These rows show what they ask for. Whoever is back, but not yet with their role, goes on to get it."""
+        """These rows show what they ask for. Whoever is back, but not yet with role and apps, goes on to get those."""
         done = {}
         for pk, subject in shown.items():
             whole = self.ledger.stored[pk].row()
             if whole.action is Action.CREATE and isinstance(subject, Item):
                 self.made(pk, subject)
-            if not isinstance(subject, Member) or is_so(whole, subject) or _has_role(whole, subject):
-                tell = (self.words.welcome, self.words.otherwise, self.words.differences)
-                advice = " ".join(filter(None, (told(whole, subject) for told in tell)))
-                done[pk] = Finding(Outcome.DONE, advice=advice)
-            else:
+            step = self.ledger.stored[pk].step
+            if isinstance(subject, Member) and not (
+                step or is_so(whole, subject) or _has_role(whole, subject)
+            ):
                 self.give_role(pk, subject)
+            elif isinstance(subject, Member) and step < APPS_STEP and _comes_with_apps(whole):
+                self.give_apps(pk, subject)
+            else:
+                asked = at_step(whole, 0) if step == APPS_STEP else whole
+                tell = (self.words.welcome, self.words.otherwise, self.words.differences)
+                advice = " ".join(filter(None, (told(asked, subject) for told in tell)))
+                done[pk] = Finding(Outcome.DONE, advice=advice)
         self.ledger.conclude(done)
         self.show_in_mirror(done, shown)
 
@@ -411,23 +421,23 @@ class Run:
                 self.ledger.rows[other] = replace(row, edits=edits)
 
     def give_role(self, pk: int, member: Member) -> None:
-        """The second step of coming back, written down together with the first."""
-        self.queue = None
-        held = self.words.value(ROLE, member.role_id)
         had = self.ledger.rows[pk].edits[0].before
         back = replace(self.ledger.rows[pk], edits=(Edit(ROLE, had, member.role_id),))
+        self.go_on(pk, ROLE_STEP, back, member, via=member.role_id)
+
+    def give_apps(self, pk: int, member: Member) -> None:
+        self.go_on(pk, APPS_STEP, self.ledger.rows[pk], member)
+
+    def go_on(self, pk: int, step: int, made: Row, member: Member, **fields: object) -> None:
+        """A further step of coming back, written down together with the one that was made."""
+        self.queue = None
         with transaction.atomic():
             self.ledger.put(
-                [pk],
-                step=1,
-                via=member.role_id,
-                member_id=member.id,
-                outcome=Outcome.NOT_ATTEMPTED,
-                sent_at=None,
+                [pk], step=step, member_id=member.id, outcome=Outcome.NOT_ATTEMPTED, sent_at=None, **fields
             )
-            self.ledger.put([pk], error=f"Is back as {held}; the role is still to be given.")
-            audit.record(self.organization, audit.outcomes(self.job, back, Outcome.DONE, "", self.words))
-        self.ledger.rows[pk] = at_step(self.ledger.stored[pk].row(), 1)
+            self.ledger.put([pk], error=self.ledger.still_to_come(pk))
+            audit.record(self.organization, audit.outcomes(self.job, made, Outcome.DONE, "", self.words))
+        self.ledger.rows[pk] = at_step(self.ledger.stored[pk].row(), step)
 
     def refused(self, keys: list[int], refusal: Refused) -> None:
         words = str(refusal)
@@ -478,6 +488,8 @@ class Run:
                     subject = self.subject(row, by_email)
                     if row.action is Action.RESEND:
                         error += _UNREADABLE
+                    elif APPS in row.wanted and isinstance(subject, Member):
+                        error += self.words.still_missing(row, subject)
                     elif row.action is Action.CREATE and subject is not None:
                         error += f" There is one of this name now. {self.words.otherwise(row, subject)}"
                     else:
@@ -542,12 +554,19 @@ def _sent_or_not(stored: PlanRow) -> str:
 
 
 def _is_unread(row: Row, subject: Subject | None) -> bool:
-    """Is it still to be read what the row is about? Pinned views are, until their turn comes."""
-    return PINS in row.wanted and isinstance(subject, Member) and PINS not in subject.settings
+    """Is it still to be read what the row is about? Pinned views and apps are, until their turn comes."""
+    unread = row.wanted.keys() & {PINS, APPS}
+    return (
+        isinstance(subject, Member) and row.action is Action.CHANGE and not unread <= subject.settings.keys()
+    )
 
 
 def _goes_along(batch: Batch) -> bool:
     return batch.phase in (Phase.GRANT, Phase.ORDINARY) and len(batch.pending) == 1
+
+
+def _comes_with_apps(row: Row) -> bool:
+    return row.action is Action.INVITE and bool(row.wanted.get(APPS))
 
 
 def _has_role(row: Row, member: Member) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 from django.db.models import QuerySet
@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from memberships.domain.history import Person
 from memberships.domain.items import Kind
+from memberships.domain.people import metadata_key
 from memberships.models import AuditEntry, MirroredMember, PlanRow
 
 from .wording import Told, Words
@@ -49,19 +50,29 @@ def download(name: str, rows: Iterable[Iterable[object]]) -> StreamingHttpRespon
 
 
 def members(rows: QuerySet[MirroredMember], words: Words) -> Iterator[list[object]]:
-    fields = words.capabilities.fields
-    yield ["id", "name", "email", "status", *(field.label for field in fields), "can manage"]
+    fields = [field.name for field in words.capabilities.fields]
+    if words.capabilities.metadata:
+        fields += _keyed(rows.order_by().values_list("settings", flat=True))
+    yield ["id", "name", "email", "status", *map(words.label, fields), "can manage"]
     for row in rows.iterator(chunk_size=1000):
         member = row.member()
-        values = [words.value(field.name, member.value(field.name)) for field in fields]
+        values = [words.value(field, member.value(field)) for field in fields]
         yield [row.remote_id, row.name, row.email, row.status, *values, "yes" if row.can_manage else "no"]
 
 
+def _keyed(everyone: Iterable[Mapping[str, object]]) -> list[str]:
+    """A column for each key anybody has."""
+    return sorted({name for settings in everyone for name in settings if metadata_key(name)})
+
+
 def as_of(people: Iterable[Person], words: Words, at: datetime) -> Iterator[list[object]]:
-    fields = words.capabilities.fields
-    yield ["as of (UTC)", "id", "name", "email", "status", *(field.label for field in fields)]
+    people = list(people)
+    fields = [field.name for field in words.capabilities.fields]
+    if words.capabilities.metadata:
+        fields += _keyed(person.settings for person in people)
+    yield ["as of (UTC)", "id", "name", "email", "status", *map(words.label, fields)]
     for person in people:
-        values = [words.value(field.name, person.value(field.name)) for field in fields]
+        values = [words.value(field, person.value(field)) for field in fields]
         yield [f"{at:%Y-%m-%d %H:%M:%S}", person.id, person.name, person.email, person.status, *values]
 
 

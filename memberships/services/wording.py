@@ -7,8 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from memberships.domain import permissions
+from memberships.domain.apps import restored
 from memberships.domain.items import MEMBERS, OPEN, OWNER, WORK, Kind, to_be_made
-from memberships.domain.people import PINS, ROLE, Member, Role, Value, group_of
+from memberships.domain.metadata import is_locked
+from memberships.domain.people import APPS, PINS, ROLE, Member, Role, Value, group_of, metadata_key
 from memberships.domain.plan import Action, Edit, Row
 from memberships.domain.reading import Subject, leaves_groups
 from memberships.domain.views import difference
@@ -72,7 +74,7 @@ class Told:
     @property
     def named(self) -> bool:
         """Does the value alone not say what changes?"""
-        return bool(group_of(self.field)) or self.is_list
+        return bool(group_of(self.field) or metadata_key(self.field)) or self.is_list
 
 
 class Words:
@@ -114,6 +116,11 @@ class Words:
             return f"Group {self.name(group_id)}"
         return self.capabilities.field(field).label
 
+    def inside(self, field: str) -> str:
+        """The label as it stands inside a sentence. A key is written as it is."""
+        label = self.label(field)
+        return f"metadata {metadata_key(field)}" if metadata_key(field) else label.lower()
+
     def name(self, item_id: str) -> str:
         return self.names.get(item_id, item_id.removeprefix(to_be_made("")))
 
@@ -122,7 +129,10 @@ class Words:
             role = self.roles.get(str(value))
             return role.name if role else str(value or "–")
         if isinstance(value, tuple | list):
-            return ", ".join(self.each(field, value)) or "None"
+            apart = "; " if field == APPS else ", "
+            return apart.join(self.each(field, value)) or "None"
+        if value == "" and metadata_key(field):
+            return "empty"
         its_field = self.capabilities.field(field)
         if its_field.kind in (FieldKind.PERSON, FieldKind.PROFILE) and value:
             return self.name(str(value))
@@ -132,6 +142,8 @@ class Words:
         """How each entry of a list reads."""
         if self.capabilities.field(field).kind is FieldKind.PERMISSIONS:
             return tuple(permissions.label(value) for value in values)
+        if self.capabilities.field(field).kind is FieldKind.APPS:
+            return tuple(str(restored(value)) for value in values)
         return tuple(self.name(value) for value in values)
 
     def edit(self, edit: Edit) -> Told:
@@ -180,9 +192,18 @@ class Words:
             for field, before in expected.items()
             if field != MEMBERS and subject.value(field) != before
         ]
+        if isinstance(subject, Member):
+            locked = [field for field in expected if is_locked(subject, field)]
+            moved += [f"{self.label(field)} is more than text now." for field in locked]
         if MEMBERS in expected and subject.value(MEMBERS) != expected[MEMBERS]:
             moved.append("Other people are in it now than at the review.")
         return " ".join(["Changed by someone else since the review:", *moved])
+
+    def still_missing(self, row: Row, member: Member) -> str:
+        """Of the apps somebody was to be given: those that a read doesn't show."""
+        wanted, held = (v if isinstance(v, tuple) else () for v in (row.wanted[APPS], member.value(APPS)))
+        left = [one for one in wanted if one not in held]
+        return f" Read again several times: not there are {self.value(APPS, tuple(left))}."
 
     def otherwise(self, row: Row, subject: Subject | None) -> str:
         """What came or was made otherwise than asked."""
@@ -262,7 +283,7 @@ class Words:
             case "set" if ROLE in first.wanted:
                 return f"change the role of {who} to {self.value(ROLE, first.wanted[ROLE])}"
             case "set":
-                return f"change {listed([self.label(field).lower() for field in first.wanted])} of {who}"
+                return f"change {listed([self.inside(field) for field in first.wanted])} of {who}"
             case _ if first.kind is Kind.MEMBER:
                 return f"{how} {who}"
             case _:
@@ -290,7 +311,13 @@ class Words:
             return f"Reactivate {members(number)}, each with the role they had."
         if kind == "undo":
             return f"Undo: put {members(number)} back as they were."
-        changes = [
-            f"{self.label(field).lower()} to {self.value(field, value)}" for field, value in wanted.items()
-        ]
+        if len(wanted) == 1 and (key := metadata_key(next(iter(wanted)))):
+            (value,) = wanted.values()
+            who = members(number)
+            return (
+                f"Remove metadata {key} from {who}."
+                if value is None
+                else f"Set metadata {key} to {value} for {who}."
+            )
+        changes = [f"{self.inside(field)} to {self.value(field, value)}" for field, value in wanted.items()]
         return f"Change {' and '.join(changes)} for {members(number)}."

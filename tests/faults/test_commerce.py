@@ -42,6 +42,8 @@ STEPS = [
     Step("invite", "POST", "/memberships$"),
     Step("remove", "DELETE", "/memberships/"),
     Step("resend", "POST", "/resend$"),
+    Step("metadata", "PATCH", "/memberships/"),
+    Step("give apps", "POST", "/application_memberships$"),
 ]
 
 CASES = [
@@ -58,6 +60,8 @@ class Rig:
         self.organization_id = connection.organization.remote_id
         self.wanted = commerce.role_id(self.organization_id, "Merchandiser")
         self.before = self.everyone()
+        # By address: the apps of those who were removed.
+        self.had: dict[str, list[str]] = {}
 
     def everyone(self) -> dict[str, dict[str, Any]]:
         return {m["id"]: m for m in self.commerce.members(self.organization_id)}
@@ -83,6 +87,18 @@ class Rig:
                 return proposals.deactivation(self.connection, self.people(), **note)
             case "resend":
                 return proposals.resending(self.connection, self.people("pending"), **note)
+            case "metadata":
+                for pk in self.people():
+                    self.commerce.set_attributes(pk, metadata={"team": "North", "n": 1})
+                self.before = self.everyone()
+                return proposals.change(self.connection, self.people(), {"metadata:team": "South"}, **note)
+            case "give apps":
+                for pk in (chosen := self.people()):
+                    self.commerce.give_app(pk, "tags", filters={"tag": pk})
+                    self.had[self.before[pk]["email"].lower()] = sorted(map(str, self.commerce.apps(pk)))
+                removal = self.finish(proposals.deactivation(self.connection, chosen, **note))
+                self.before = self.everyone()
+                return proposals.undo(removal, self.connection, **note)
         raise AssertionError(step)
 
     def finish(self, plan: Plan) -> Job:
@@ -105,6 +121,14 @@ class Rig:
         for row in plan.rows.filter(verdict="will"):
             member = now.get(row.member_id) or by_email.get(row.email)
             match row.action:
+                case "invite" if row.email in self.had:
+                    held = sorted(map(str, self.commerce.apps(member["id"]))) if member else []
+                    shows = held == self.had[row.email]
+                case "change" if row.edits[0][0] == "metadata:team":
+                    kept = member["metadata"] if member else {}
+                    shows = kept == {"team": "South", "n": 1}
+                    if kept.get("n") != 1:
+                        found.append(f"{row.email} lost a key of somebody else's: {kept}")
                 case "change" | "invite":
                     shows = member is not None and member["role_id"] == self.wanted
                 case "deactivate":
