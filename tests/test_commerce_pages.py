@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from memberships.models import Plan, PlanRow
+from memberships.services import roster
 from memberships.services.connections import capabilities
 from sandbox.commercelayer.rehearsal import BLUEFIN, BLUEFIN_DOMAIN, OWNER, STORE_TEAM
 from tests import steps
@@ -182,3 +184,207 @@ def test_the_owner_is_marked_and_untouchable(commerce_admin, commerce, bluefin):
     owner = commerce.membership_id(bluefin, OWNER)
     page = steps.tick(commerce_admin, [owner], action="deactivate").press("Review")
     assert "Owns the organization" in page.rows("Blocked")[0][-1]
+
+
+# Metadata
+
+
+def test_one_persons_metadata_is_changed_added_and_removed(
+    commerce_admin, commerce, attached, reader_id, work
+):
+    commerce.set_attributes(
+        reader_id, metadata={"team": "North", "old": "x", "lines": "a\nb", "shift": {"from": 6}}
+    )
+    roster.read(attached)
+    page = Page.visit(commerce_admin, f"/members/{reader_id}/")
+    assert (page.field("team").value, page.field("lines").value) == ("North", "a\nb")
+    assert '{"from": 6}' in page.text
+    review = page.press("Review", {"team": "South", "old": "", "New key": "desk", "Value": "4"})
+    assert review.heading == "Review"
+    (row,) = review.rows("Will change")
+    assert "Metadata team: from North → to South" in row[1]
+    assert "Metadata desk: from – → to 4" in row[1]
+    assert "Metadata old: from x → to –" in row[1]
+    assert "lines" not in row[1]
+    receipt = steps.apply(review)
+    work()
+    wanted = {"team": "South", "lines": "a\nb", "shift": {"from": 6}, "desk": "4"}
+    assert commerce.membership(reader_id)["metadata"] == wanted
+    page = Page.visit(commerce_admin, f"/members/{reader_id}/")
+    history = [e.text for e in page.all("li") if "Metadata team" in e.text]
+    assert history
+    assert "North → to South" in history[0]
+    assert "Metadata team" in Page.visit(commerce_admin, "/audit/?event=member.metadata.set").text
+    table = b"".join(commerce_admin.get(f"{receipt.address}result/").streaming_content).decode()
+    assert "Metadata team,North,South" in table
+    export = b"".join(commerce_admin.get("/members/export/").streaming_content).decode()
+    assert "Reference,Metadata desk,Metadata lines,Metadata team,can manage" in export
+    undo = Page.visit(commerce_admin, receipt.address).press("Undo")
+    steps.apply(undo)
+    work()
+    now = commerce.membership(reader_id)["metadata"]
+    assert now == {"team": "North", "old": "x", "lines": "a\nb", "shift": {"from": 6}}
+
+
+@pytest.mark.parametrize(
+    ("typed", "field", "words"),
+    [
+        ({"Value": "South"}, "New key", "Give the key, too"),
+        ({"New key": "desk"}, "Value", "Give a value for the new key"),
+        ({"New key": "team", "Value": "South"}, "New key", "team is there already"),
+        ({"New key": "shift", "Value": "late"}, "New key", "more than text"),
+        ({"New key": "x" * 101, "Value": "1"}, "New key", "yours has 101"),
+        ({"New key": "a\tb", "Value": "1"}, "New key", "control characters"),
+        ({"New key": "desk", "Value": "x" * 1001}, "Value", "yours has 1001"),
+        ({"team": "x" * 1001}, "team", "yours has 1001"),
+        ({"team": "a\0b"}, "team", "Null characters"),
+    ],
+)
+def test_what_is_wrong_with_metadata_is_said_beside_it(
+    commerce_admin, commerce, attached, reader_id, typed, field, words
+):
+    commerce.set_attributes(reader_id, metadata={"team": "North", "shift": {"from": 6}})
+    roster.read(attached)
+    page = Page.visit(commerce_admin, f"/members/{reader_id}/").press("Review", typed)
+    assert page.status == 422
+    assert words in page.error(field)
+    assert f"#{page.field(field).attributes['id']}" in [a.attributes.get("href") for a in page.all("a")]
+    assert all(
+        page.field(label).value == value.strip("\0") or "\0" in value for label, value in typed.items()
+    )
+
+
+def test_a_value_that_vanished_while_the_form_was_open_is_nobodys_wish(
+    commerce_admin, commerce, attached, reader_id
+):
+    commerce.set_attributes(reader_id, metadata={"team": "North", "old": "x"})
+    roster.read(attached)
+    page = Page.visit(commerce_admin, f"/members/{reader_id}/")
+    commerce.set_attributes(reader_id, metadata={"team": "West"})
+    roster.read(attached)
+    (row,) = page.press("Review", {"Access": "Test"}).rows("Will change")
+    assert "Metadata" not in row[1]
+    (row,) = page.press("Review", {"Access": "Live", "team": "South"}).rows("Will change")
+    assert "Metadata team: from West → to South" in row[1]
+
+
+def test_long_and_odd_values_nobody_touched_stay(commerce_admin, commerce, attached, reader_id, work):
+    odd = {
+        "long": "x" * 3000,
+        "spaces": "  a ",
+        "empty": "",
+        "crlf": "a\r\nb",
+        "Role": "<b>",
+        "tab\tkey": "v",
+    }
+    commerce.set_attributes(reader_id, metadata=odd)
+    roster.read(attached)
+    page = Page.visit(commerce_admin, f"/members/{reader_id}/").press("Review", {"Access": "Test"})
+    steps.apply(page)
+    work()
+    assert commerce.membership(reader_id)["metadata"] == odd
+
+
+def test_a_forged_form_changes_no_key_that_can_be_none(commerce_admin, commerce, reader_id):
+    for key in ("", "x" * 101, "a\nb"):
+        data = {"metadata-keys": [key], "metadata-was": [""], "metadata-0": "v"}
+        page = Page(commerce_admin, commerce_admin.post(f"/members/{reader_id}/", data))
+        assert page.status == 422
+        assert "Nothing is changed yet" in page.text
+    data = {"metadata-keys": ["a", "b"], "metadata-was": ["only one"]}
+    assert commerce_admin.post(f"/members/{reader_id}/", data).status_code in (302, 422)
+
+
+def test_a_key_for_everyone_selected(commerce_admin, commerce, attached, bluefin, reader_id, work):
+    others = [m["id"] for m in commerce.members(bluefin) if m["role_kind"] == "read_only"][:2]
+    chosen = list({reader_id, *others})
+    commerce.set_attributes(reader_id, metadata={"team": "North", "n": 1})
+    roster.read(attached)
+    page = steps.tick(commerce_admin, chosen, action="metadata")
+    assert page.heading == "Set metadata"
+    assert "Leave it empty to remove the key" in page.text
+    (known,) = page.all("datalist")[-1:]
+    assert [e.attributes["value"] for e in known.all("option")] == ["team"]
+    review = page.press("Review", {"Key": " Team ", "Value": "South", "Reason": "Moved"})
+    assert f"Set metadata Team to South for {len(chosen)} members." in review.text
+    review = page.press("Review", {"Key": "team", "Value": ""})
+    assert "Remove metadata team from 1 member." in review.text
+    steps.apply(review)
+    work()
+    assert commerce.membership(reader_id)["metadata"] == {"n": 1}
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [({}, "Give the key"), ({"Key": "x" * 101}, "yours has 101"), ({"Key": "a\tb"}, "control")],
+)
+def test_a_key_that_can_be_none_is_said(commerce_admin, reader_id, typed, words):
+    page = steps.tick(commerce_admin, [reader_id], action="metadata").press("Review", typed)
+    assert page.status == 422
+    assert words in page.error("Key")
+
+
+def test_nobody_selected_and_a_provider_without_metadata(commerce_admin, admin):
+    assert "Nobody is selected" in Page.visit(commerce_admin, "/members/selection/metadata/").text
+    assert admin.get("/members/selection/metadata/").status_code == 404
+    assert "Set metadata" not in Page.visit(admin, "/members/").buttons()
+
+
+# Apps
+
+
+def test_apps_that_are_lost_and_given_again_are_told(
+    commerce_admin, commerce, commercelayer, bluefin, reader_id, work
+):
+    for app in commerce.membership(reader_id)["application_membership_ids"]:
+        commerce.take_app(app)
+    commerce.give_app(reader_id, "orders")
+    commerce.give_app(reader_id, "exports")
+    email = commerce.membership(reader_id)["email"]
+    review = steps.tick(commerce_admin, [reader_id], action="deactivate").press("Review")
+    (row,) = review.rows("Will change")
+    assert "Loses 2 apps: Orders (live) as Read-only; Exports (live) as Read-only." in row[1]
+    receipt = steps.apply(review)
+    work()
+    undo = Page.visit(commerce_admin, receipt.address).press("Undo")
+    assert "an e-mail is sent" in undo.text
+    assert "membership profile, reference, metadata and apps are given again" in undo.text
+    (row,) = undo.rows("Will change")
+    assert "Orders (live) as Read-only" in row[1]
+    commercelayer.faults.fail_next(422, method="POST", path="/application_memberships")
+    receipt = steps.apply(undo)
+    work()
+    receipt = Page.visit(commerce_admin, receipt.address)
+    assert "1 refused" in receipt.text
+    assert "Is back, as Read-only. Not given again: " in receipt.text
+    again = receipt.press("Retry the rest")
+    assert again.heading == "Review"
+    steps.apply(again)
+    work()
+    now = commerce.membership_id(bluefin, email)
+    assert sorted(kind for kind, *_ in commerce.apps(now)) == ["exports", "orders"]
+
+
+def test_a_removal_whose_apps_cannot_be_read_is_not_planned(
+    commerce_admin, commercelayer, reader_id, impatient
+):
+    page = steps.tick(commerce_admin, [reader_id], action="deactivate")
+    commercelayer.faults.fail_next(403, method="GET", path="/memberships$", skip=3)
+    answer = page.press("Review")
+    assert answer.status == 422
+    assert "Nothing was sent" in answer.text
+    assert not Plan.objects.exists()
+
+
+def test_what_came_otherwise_than_asked_stands_on_the_receipt(
+    commerce_admin, commerce, bluefin, work, attached
+):
+    page = Page.visit(commerce_admin, "/members/invite/")
+    email = f"neu@{BLUEFIN_DOMAIN}"
+    page = page.press("Review", {"Email addresses": email, "Role": "Order desk", "Access": "Test"})
+    receipt = steps.apply(page)
+    work()
+    row = PlanRow.objects.get(email=email)
+    row.advice = "Otherwise than asked: Access is Live, not Test."
+    row.save()
+    assert "Access is Live, not Test" in Page.visit(commerce_admin, receipt.address).text

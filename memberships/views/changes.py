@@ -14,6 +14,7 @@ from django.shortcuts import redirect, render
 from memberships.domain.people import ROLE, Status, Value, group_field
 from memberships.forms import InviteForm, MemberForm, ReasonForm, ValueForm
 from memberships.forms.groups import MemberGroupsForm
+from memberships.forms.metadata import MemberMetadataForm
 from memberships.models import MirroredMember, Plan
 from memberships.providers import Capabilities, FieldKind
 from memberships.providers.errors import ProviderError
@@ -141,9 +142,12 @@ def member(request: ManagerRequest, member_id: str) -> HttpResponse:
     its_groups = _groups(request, row)
     for errors in its_groups.errors.values() if its_groups else ():
         form.add_error(None, list(errors))
-    if request.method == "POST" and form.is_valid():
+    its_metadata = MemberMetadataForm(sent(request), member=its_member) if its_capabilities.metadata else None
+    keyed_well = its_metadata is None or its_metadata.is_valid()
+    if request.method == "POST" and form.is_valid() and keyed_well:
         joined = its_groups.wanted() if its_groups else {}
-        wanted = form.wanted() | {group_field(pk): inside for pk, inside in joined.items()}
+        keyed = its_metadata.wanted() if its_metadata else {}
+        wanted = form.wanted() | {group_field(pk): inside for pk, inside in joined.items()} | keyed
         propose = partial(proposals.change, request.connection, [member_id], wanted)
         if joined:
             propose = partial(propose, title=f"Change {row.name or row.email}.")
@@ -157,6 +161,7 @@ def member(request: ManagerRequest, member_id: str) -> HttpResponse:
     context = {
         "form": form,
         "groups": its_groups,
+        "metadata": its_metadata,
         "member": row,
         "numbers_known": numbers is not None,
         "more": sorted(row.more.items()),
@@ -172,7 +177,7 @@ def member(request: ManagerRequest, member_id: str) -> HttpResponse:
     }
     fragment = request.htmx and request.method == "GET"
     template = "memberships/member.html#history" if fragment else "memberships/member.html"
-    return render(request, template, context, status=status_of(form))
+    return render(request, template, context, status=status_of(form, *filter(None, [its_metadata])))
 
 
 def _timeline(request: ManagerRequest, member_id: str, history: Page, words: Words) -> list[Any]:

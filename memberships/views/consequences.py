@@ -25,11 +25,13 @@ def notes(organization: Organization, its_plan: Plan) -> tuple[str, ...]:
     ungrouping = will.filter(kind=Kind.GROUP, action=Action.DELETE).exists()
     going = will.filter(action=Action.DEACTIVATE).exists()
     returning = will.filter(action=Action.REACTIVATE).exists() and its_plan.kind != Plan.Kind.INVITE
+    invited_back = its_plan.kind == Plan.Kind.UNDO and will.filter(action=Action.INVITE).exists()
     inviting = will.filter(action=Action.INVITE).exists()
     return (
         *(its_capabilities.invitation_notes if inviting else ()),
         *(its_capabilities.deactivation_notes if going else ()),
         *(its_capabilities.reactivation_notes if returning else ()),
+        *(its_capabilities.return_notes if invited_back else ()),
         *(its_capabilities.group_deletion_notes if ungrouping else ()),
         *(
             f"{wording.members(number)}: {caution[0].lower()}{caution[1:]}"

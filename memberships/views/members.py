@@ -77,7 +77,7 @@ def select(request: ManagerRequest) -> HttpResponse:
     if request.htmx:
         return render(request, "memberships/members.html#ticked", _list(request, request.GET))
     action = request.POST.get("action", "")
-    if action in ("deactivate", "reactivate", "resend", "copy-pins", "join-group", "leave-group"):
+    if action in ("deactivate", "reactivate", "resend", "copy-pins", "join-group", "leave-group", "metadata"):
         return redirect(action)
     if action in [field.name for field in capabilities(request.organization).fields]:
         return redirect("choose-value", action)

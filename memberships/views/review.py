@@ -29,8 +29,8 @@ def sent(request: ManagerRequest) -> QueryDict | None:
     return request.POST if request.method == "POST" else None
 
 
-def status_of(form: forms.Form) -> int:
-    return 422 if form.errors else 200
+def status_of(*its_forms: forms.Form) -> int:
+    return 422 if any(form.errors for form in its_forms) else 200
 
 
 def to_review(form: forms.Form, propose: Callable[..., Plan]) -> HttpResponse | None:
