@@ -347,7 +347,7 @@ def test_undo_of_a_removal_gives_everything_again(attached, commerce, commercela
         now = commerce.membership(back(commerce, bluefin, person))
         assert (now["role_id"], now["metadata"]) == (person["role_id"], person["metadata"])
         assert sorted(map(str, commerce.apps(now["id"]))) == sorted(map(str, apps))
-    assert {row.advice for row in undo.rows.all()} == {""}
+    assert not [row.advice for row in undo.rows.all() if "Otherwise" in row.advice]
     assert len(commercelayer.calls.matching("POST", "/application_memberships")) == 3
     told = attached.organization.audit.filter(plan_id=undo.pk, event="member.apps.set", outcome="done")
     assert sorted(told.values_list("after_text", flat=True)) == [
@@ -424,7 +424,7 @@ def test_a_rate_limit_between_invitation_and_apps_puts_the_job_off(
 def test_a_job_stopped_between_invitation_and_apps_says_who_is_back(
     attached, commerce, commercelayer, bluefin, removed
 ):
-    truth, undo = removed
+    _, undo = removed
     commercelayer.limits.set({"writes": 3})
     job = plans.apply(undo, attached, fingerprint=undo.fingerprint, typed=str(undo.brake_number or ""))
     jobs.run(job.pk)

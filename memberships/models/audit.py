@@ -118,12 +118,17 @@ class AuditEntry(models.Model):
 
     @property
     def field_label(self) -> str:
-        return EVENTS.get(f"member.{self.field}.set", self.field)
+        return _keyed(self.field) or EVENTS.get(f"member.{self.field}.set", self.field)
 
     @property
     def label(self) -> str:
-        label = EVENTS.get(self.event, self.event)
-        if self.event != "member.metadata.set":
-            return label
-        # One word for all keys, to be searched by; which key it was stands in the field.
-        return "Other metadata" if self.field == METADATA else f"{label} {metadata_key(self.field)}"
+        # One event for all keys, to be searched by; which key it was stands in the field.
+        keyed = _keyed(self.field) if self.event == "member.metadata.set" else ""
+        return keyed or EVENTS.get(self.event, self.event)
+
+
+def _keyed(field: str) -> str:
+    """How a field of metadata is called; empty for any other field."""
+    if field == METADATA:
+        return "Other metadata"
+    return f"Metadata {metadata_key(field)}" if metadata_key(field) else ""
