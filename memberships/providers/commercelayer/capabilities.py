@@ -52,9 +52,8 @@ CAPABILITIES = Capabilities(
     ),
     reactivation_notes=(),
     return_notes=(
-        "This is an invitation: an e-mail is sent to each, and whoever has no account any more has to accept it.",
-        "Their role, access, membership profile, reference, metadata and apps are given again. What can't be is told "
-        "on the receipt.",
+        "They are invited again. Their role, access, membership profile, reference, metadata and apps are given "
+        "again. What can't be is told on the receipt.",
     ),
     demotion_note="Apps are switched on for Admins by themselves. Without a membership profile or apps of their own, "
     "they may be left with none.",
