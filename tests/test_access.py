@@ -61,6 +61,7 @@ EXPECTED: dict[str, tuple[Statuses, Statuses]] = {
     "reactivate": ((200, 403, 302, 302), (302, 403, 302, 302)),
     # Close sends no invitations that could be sent again.
     "resend": ((404, 403, 404, 302), (404, 403, 404, 302)),
+    "metadata": ((404, 403, 404, 302), (404, 403, 404, 302)),
     "invite": (GUARDED, (422, 403, 422, 302)),
     "export-members": (GUARDED, NO),
     "find-members": (GUARDED, NO),

@@ -170,7 +170,10 @@ class AsOfForm(forms.Form):
 
 class AuditFilterForm(forms.Form):
     q = forms.CharField(
-        label="Person", required=False, max_length=200, widget=forms.TextInput({"type": "search"})
+        label="Person, role or group",
+        required=False,
+        max_length=200,
+        widget=forms.TextInput({"type": "search"}),
     )
     event = forms.ChoiceField(label="What", required=False)
     channel = forms.ChoiceField(
