@@ -41,6 +41,10 @@ class Table:
                 "worker",
                 "The same against a real `manage.py worker` process, each mishap in one of the three calls in turn:",
             ),
+            (
+                "Commerce Layer",
+                "At Commerce Layer, in one process, a request for each person and several under way at a time:",
+            ),
         ):
             if cases := self.told[name]:
                 columns = list(dict.fromkeys(step for step, *_ in cases))
