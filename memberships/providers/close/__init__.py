@@ -159,7 +159,7 @@ class CloseProvider:
         return [answers.opportunity(item) for item in self._all("opportunity/", params)]
 
     def find_work(self, kind: Kind, item_ids: Collection[str], holders: Collection[str]) -> Items:
-        """Tasks are asked for by id, a hundred in a call; opportunities by owner, and one by one what isn't there."""
+        """Tasks by id, as many in a call as fit into its address; opportunities by owner, the rest one by one."""
         found: dict[tuple[Kind, str], Item] = {}
         wanted = dict.fromkeys(item_ids)
         if kind is Kind.TASK:
