@@ -107,9 +107,12 @@ def test_pending_people_are_invited_again(commerce_admin, commerce, bluefin, wor
     page = page.press("Review")
     assert "Send 2 invitations again." in page.text
     sent = len(commerce.outbox)
-    steps.apply(page)
+    receipt = steps.apply(page)
     work()
     assert len(commerce.outbox) == sent + 2
+    assert "Undo" not in Page.visit(commerce_admin, receipt.address).buttons(), (
+        "an e-mail can't be taken back"
+    )
 
 
 def test_what_it_remembers_itself_stands_in_the_timeline_once(
