@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import msgspec
@@ -36,42 +37,50 @@ class Credentials(Protocol):
         ...
 
 
-class Api:
-    """One base URL in one person's name.
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What there is to know of an API before it is called.
 
-    `whoami` is a path that anyone with valid credentials may read. `explain` finds the provider's own words in
-    the decoded body of a refusal. `patient` is for jobs: it waits up to 2 s for a rate limit; a page never waits,
-    and a longer wait is the caller's business (RateLimited). `deadline_s` bounds a whole call with all its attempts,
-    however slowly an answer trickles: nothing is under way after it.
+    `path` goes between its host and everything asked of it. `whoami` is a path that anyone with valid credentials may
+    read. `explain` finds the provider's own words in the decoded body of a refusal. `wait_after_429_s` is for one that
+    doesn't say how long to wait.
+    """
+
+    name: str
+    path: str
+    whoami: str
+    explain: Callable[[Any], str]
+    headers: Mapping[str, str] = field(default_factory=dict)
+    wait_after_429_s: float = 1.0
+
+
+class Api:
+    """A service in one person's name.
+
+    `patient` is for jobs: it waits up to 2 s for a rate limit; a page never waits, and a longer wait is the caller's
+    business (RateLimited). `deadline_s` bounds a whole call with all its attempts, however slowly an answer trickles:
+    nothing is under way after it. `pace` spreads the calls; without one, only what the provider announces is obeyed.
     """
 
     def __init__(
         self,
-        base_url: str,
+        url: str,
+        service: Service,
         credentials: Credentials,
         *,
-        name: str,
-        whoami: str,
-        explain: Callable[[Any], str],
         deadline_s: float,
         patient: bool = False,
         pace: Pacing | None = None,
-        headers: Mapping[str, str] | None = None,
-        wait_after_429_s: float = 1.0,
     ) -> None:
-        """`pace` spreads the calls; without one, only what the provider announces is obeyed. `wait_after_429_s` is
-        for a refusal that doesn't say how long to wait."""
-        self.base_url = base_url
+        """`url` is the host's address."""
+        self.base_url = url.rstrip("/") + service.path
+        self.service = service
+        self.name = service.name
         self.credentials = credentials
-        self.name = name
         self.deadline_s = deadline_s
         self.patient = patient
-        self.whoami = whoami
-        self.explain = explain
-        self._known_good, self._known_until = "", 0.0
         self.pace: Pacing = pace or Pace()
-        self.headers = dict(headers or {})
-        self.wait_after_429_s = wait_after_429_s
+        self._known_good, self._known_until = "", 0.0
         self._session = obey_deadlines(requests.Session())
 
     def call(
@@ -122,7 +131,7 @@ class Api:
         """Can the provider tell who this is? Then its 401 meant "you may not"."""
         try:
             with _nothing_sent():
-                self._paced(give_up, "GET", self.whoami, header, None, None)
+                self._paced(give_up, "GET", self.service.whoami, header, None, None)
         except Refused:
             return False
         self._known_good, self._known_until = header, time.monotonic() + _KNOWN_S
@@ -167,11 +176,11 @@ class Api:
             auth=_Header(header),
             params=params,
             json=body,
-            headers=self.headers,
+            headers=self.service.headers,
         )
         self.pace.learn(group, headers)
         if status == 429:
-            wait_s = retry_after_s(headers, self.wait_after_429_s)
+            wait_s = retry_after_s(headers, self.service.wait_after_429_s)
             raise RateLimited(f"{self.name} asks to wait {wait_s:.0f} s before the next call.", wait_s)
         if status >= 500:
             raise Unavailable(f"{self.name} had an internal problem (status {status}).")
@@ -182,7 +191,7 @@ class Api:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             answer = None
         if status >= 400:
-            words = self.explain(answer)
+            words = self.service.explain(answer)
             raise Refused(words or f"{self.name} refused without a reason (status {status}).", status)
         if status >= 300 or not isinstance(answer, dict):
             raise Unavailable(f"{self.name} gave an answer that can't be understood (status {status}).")

@@ -8,7 +8,6 @@ from typing import Any
 from memberships.domain.happenings import Happening
 from memberships.domain.items import NAME, OWNER, Item, Items, Kind, role_item
 from memberships.domain.people import PINS, ROLE, Actor, Role, Roster, Value
-from memberships.domain.versions import Version
 from memberships.domain.views import View
 
 from .. import (
@@ -22,12 +21,11 @@ from .. import (
     ItemChange,
     Pinning,
     Request,
-    one_of,
 )
-from ..errors import ProviderError, Refused
-from ..http import Api, Credentials
+from ..client import Client
+from ..errors import Refused
+from ..http import Service
 from ..many import get_many
-from ..pacing import Pacing
 from . import answers
 from .capabilities import CAPABILITIES, MANAGE, VISIBILITY_FIELDS
 
@@ -59,33 +57,11 @@ _NO_CUSTOM_ROLES = (
 )
 
 
-class CloseProvider:
-    """A MembershipProvider for the organization `organization_id`."""
+class CloseProvider(Client):
+    """The organization somebody chose when they signed in."""
 
     capabilities = CAPABILITIES
-
-    def __init__(
-        self,
-        api_url: str,
-        credentials: Credentials,
-        organization_id: str,
-        *,
-        deadline_s: float,
-        patient: bool = False,
-        pace: Pacing | None = None,
-    ) -> None:
-        """`api_url` is the host's address; see `Api` for the other arguments."""
-        self.organization_id = organization_id
-        self.api = Api(
-            api_url.rstrip("/") + API_PATH,
-            credentials,
-            name="Close",
-            whoami="me/",
-            explain=answers.explain,
-            deadline_s=deadline_s,
-            patient=patient,
-            pace=pace,
-        )
+    service = Service("Close", API_PATH, "me/", answers.explain)
 
     # People
 
@@ -201,25 +177,6 @@ class CloseProvider:
                     break
         return found
 
-    # What there isn't
-
-    def organizations(self) -> list[tuple[str, str]]:
-        """A consent is for one organization."""
-        mine = self.actor()
-        return [(mine.organization_id, mine.organization_name)] if mine.can_manage else []
-
-    def versions(self, member_id: str) -> list[Version]:
-        return []
-
-    def profiles(self) -> list[tuple[str, str]]:
-        return []
-
-    def apps(self, member_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
-        return {}
-
-    def seats(self) -> tuple[int, int] | None:
-        return None
-
     # Changes
 
     def apply(self, request: Request) -> Answer:
@@ -255,10 +212,6 @@ class CloseProvider:
                 return Item(Kind.MEMBER, member_id, "", {PINS: answers.pins(answer)})
             case _:
                 return self._apply_to_item(request)
-
-    def apply_many(self, requests: Sequence[Request]) -> list[Answer | ProviderError]:
-        """One after another: Close has bulk calls for what there is much of."""
-        return [one_of(self, request) for request in requests]
 
     def _apply_to_role(self, request: Creation | ItemChange | Deletion) -> Item | None:
         try:
