@@ -149,6 +149,11 @@ def too_few(minimum: int) -> str:
     return f"At least {people} must be able to manage the organization: give someone else that role first."
 
 
+def gives_power(rows: Iterable[Row], now: Situation) -> bool:
+    """Does this plan let anybody manage the organization?"""
+    return any(row.verdict is Verdict.WILL and now.gainers(row) for row in rows)
+
+
 def brake(rows: Sequence[Row], now: Situation) -> Brake | None:
     """Does this plan need its number typed?"""
     will = [row for row in rows if row.verdict is Verdict.WILL]

@@ -48,6 +48,8 @@ class Plan(models.Model):
     # The number to type before it is applied, and why; 0 when none is needed.
     brake_number = models.PositiveIntegerField(default=0)
     brake_reasons = models.JSONField(default=list)
+    # Somebody can manage the organization by it who could not before: applying it takes a fresh sign-in.
+    gives_power = models.BooleanField(default=False)
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     applied_at = models.DateTimeField(null=True)

@@ -502,6 +502,7 @@ def store(
             fingerprint=fingerprint(connection.organization.remote_id, rows),
             brake_number=brake.number if brake else 0,
             brake_reasons=list(brake.reasons) if brake else [],
+            gives_power=guards.gives_power(rows, now),
             created_at=created_at,
             expires_at=created_at + timedelta(seconds=settings.PLAN_EXPIRES_S),
         )
