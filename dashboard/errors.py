@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from authlib.integrations.base_client import OAuthError
@@ -13,7 +14,7 @@ from django.urls import reverse
 from django_htmx.http import HttpResponseClientRedirect
 
 from memberships.providers.errors import Detached, Disconnected, RateLimited, Refused, Unavailable
-from memberships.services.connections import NotAllowed, NotServed
+from memberships.services.connections import NotAllowed, NotServed, SomebodyElse
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,14 @@ def _describe(error: Exception) -> Problem:
                 "when Close asks, or ask whoever runs this Roster to add it.",
                 "Sign in to another organization",
                 "/login/",
+            )
+        case SomebodyElse(expected=expected):
+            return Problem(
+                403,
+                "That was somebody else",
+                f"To go on, {expected.name or expected.email} has to sign in again, to {expected.organization}. "
+                "Another person or another organization came back from Close. You are signed in as before, and nothing "
+                "was changed.",
             )
         case Detached():
             return Problem(
@@ -120,8 +129,11 @@ def _describe(error: Exception) -> Problem:
             )
 
 
-def page(request: Any, error: Exception) -> HttpResponse:
+def page(request: Any, error: Exception, back: str = "") -> HttpResponse:
+    """`back` is where somebody came from who was to sign in again for that."""
     problem = _describe(error)
+    if back:
+        problem = replace(problem, link="Back to where you were", address=back)
     if getattr(request, "htmx", False):
         # A fragment's place is no place for this: the whole page shows it.
         return HttpResponseClientRedirect(request.htmx.current_url or "/")
@@ -141,6 +153,20 @@ def _again(request: Any) -> str:
         return _SIGN_IN  # the code in this address was good once, and must not stand in a page
     path: str = request.get_full_path() if request.method == "GET" else reverse("home")
     return path
+
+
+def too_many(request: HttpRequest, wait_s: float) -> HttpResponse:
+    """Sign-ins from this address come too fast."""
+    seconds = max(1, math.ceil(wait_s))
+    problem = Problem(
+        429,
+        "Too many sign-ins from your network",
+        f"Try again in {seconds} second{'' if seconds == 1 else 's'}. Whoever is signed in already stays signed in.",
+        "Back to the sign-in",
+    )
+    answer = render(request, "problem.html", {"problem": problem, "address": reverse("login")}, status=429)
+    answer["Retry-After"] = str(seconds)
+    return answer
 
 
 def _plain(status: int, heading: str, text: str, link: str = "Go to the members") -> Any:

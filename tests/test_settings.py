@@ -9,6 +9,7 @@ import re
 import secrets
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -113,7 +114,7 @@ NO_ORIGIN = "CSRF_TRUSTED_ORIGINS must be https origins, comma separated"
 NO_WEBHOOK = "AUDIT_WEBHOOK_URL must be an https address such as"
 
 # Each start has the complete environment with these changes; None takes a variable away.
-STOPS: list[tuple[dict[str, str | None], str]] = [
+STOPS: list[tuple[Mapping[str, str | None], str]] = [
     *(
         ({name: value}, f"Set {name} in the environment: nothing starts without it.")
         for name in ("SECRET_KEY", "TOKEN_ENCRYPTION_KEYS", "CLOSE_CLIENT_ID", "CLOSE_CLIENT_SECRET")

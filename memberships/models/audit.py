@@ -43,7 +43,9 @@ EVENTS = {
     "opportunity.moved": "Opportunity moved",
     "outside.acknowledged": "Changes outside acknowledged",
     "plan.applied": "Plan applied",
+    "plan.number_typed": "Number typed instead of signing in again",
     "session.signed_in": "Signed in",
+    "session.signed_out": "Signed out everywhere",
     "connection.attached": "Connected",
     "connection.disconnected": "Disconnected",
 }

@@ -119,6 +119,10 @@ def signed_in(connection: Connection) -> AuditEntry:
     return _by(connection, "session.signed_in")
 
 
+def signed_out(connection: Connection) -> AuditEntry:
+    return _by(connection, "session.signed_out")
+
+
 def attached(connection: Connection, organization: Organization) -> AuditEntry:
     entry = _by(connection, "connection.attached")
     entry.item_kind, entry.item_id, entry.item_name = (
@@ -133,8 +137,8 @@ def disconnected(connection: Connection) -> AuditEntry:
     return _by(connection, "connection.disconnected")
 
 
-def plan_applied(plan: Plan, connection: Connection) -> AuditEntry:
-    entry = _by(connection, "plan.applied")
+def plan_applied(plan: Plan, connection: Connection, event: str = "plan.applied") -> AuditEntry:
+    entry = _by(connection, event)
     entry.plan_id, entry.reason, entry.channel = plan.pk, plan.reason, plan.channel
     return entry
 

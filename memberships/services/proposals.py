@@ -20,7 +20,7 @@ from memberships.domain.plan import Action, Edit, Row, Verdict, fingerprint
 from memberships.models import Cause, Connection, Job, Outcome, Plan, PlanRow
 from memberships.providers import FieldKind
 
-from . import details, groups, pins, reads, roster
+from . import details, groups, pins, quota, reads, roster
 from .connections import NotAllowed, capabilities, provider_for
 from .wording import counted, people
 from .work import Takers, open_work, to_hand_over
@@ -483,6 +483,7 @@ def store(
         connection.actor.email,
     )
     rows = pins.cautioned(connection, guards.review(rows, now), live.roster.members)
+    rows = quota.within(connection.organization, rows)
     brake = guards.brake(rows, now)
     # What an earlier plan knew by name may be gone by now.
     names = {**(origin.plan.names if origin else {}), **names_in(connection, live, rows)}
