@@ -11,6 +11,7 @@ from django.db import DataError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.csp import build_policy
 
+from memberships.models import scope
 from memberships.providers.errors import ProviderError
 from memberships.services.connections import NotAllowed, NotServed
 
@@ -96,6 +97,17 @@ class Healthz:
         if request.path == "/healthz":
             return HttpResponse("ok", content_type="text/plain")
         return self.get_response(request)
+
+
+class OneOrganization:
+    """Until a view has said whose rows it is about, a request may touch nobody's."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        with scope.nobody():
+            return self.get_response(request)
 
 
 class FailurePages:

@@ -18,7 +18,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
 from memberships.domain.browsers import described
-from memberships.models import Connection
+from memberships.models import Connection, scope
 from memberships.providers import http
 from memberships.providers.errors import ProviderError, Unavailable
 from memberships.services import attached, connections, jobs, oauth, throttle
@@ -112,7 +112,8 @@ def callback(request: Any) -> HttpResponse:
     connections.remember(
         request.session.session_key, connection, described(request.headers.get("User-Agent", ""))
     )
-    jobs.resume(connection)
+    with scope.within(connection.organization):
+        jobs.resume(connection)
     if expected:
         # What is looked at may be attached to what one signs in to: it stays.
         return redirect(back or "members")

@@ -9,7 +9,7 @@ import pytest
 from django.http import HttpResponse
 from django.test import Client
 
-from memberships.views import members
+from memberships.services import roster
 from tests.pages import Element, read
 from tests.test_access import EXPECTED, address, ids  # noqa: F401 - a fixture
 
@@ -91,7 +91,7 @@ def test_every_way_an_answer_can_go_wrong_has_them_too(what, connection, admin, 
             careful = Client(enforce_csrf_checks=True)
             answer, expected = careful.post("/logout/", **ask), 403
         case "crash":
-            monkeypatch.setattr(members.roster, "glance", break_down)
+            monkeypatch.setattr(roster, "glance", break_down)
             admin.raise_request_exception = False
             answer, expected = admin.get("/members/", **ask), 500
         case "too many":

@@ -9,6 +9,7 @@ from django.db import models
 from memberships.domain.people import METADATA, metadata_key
 
 from .connections import Organization
+from .scope import Owned
 
 EVENTS = {
     "member.role.set": "Role",
@@ -98,7 +99,7 @@ class AuditEntry(models.Model):
     previous_hash = models.CharField(max_length=64, blank=True)
     hash = models.CharField(max_length=64)
 
-    objects = Untouchable.as_manager()
+    objects = Owned.from_queryset(Untouchable)()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["organization", "number"], name="audit_number_once")]

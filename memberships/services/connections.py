@@ -14,7 +14,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from memberships.domain.people import Actor, Member, Status
-from memberships.models import Connection, Job, Login, MirroredMember, Organization, Selection
+from memberships.models import Connection, Job, Login, MirroredMember, Organization, Selection, scope
 from memberships.providers import Capabilities, MembershipProvider, registry
 from memberships.providers.errors import Detached, Disconnected, ProviderError, Refused, Unavailable
 from memberships.providers.http import Credentials
@@ -146,7 +146,8 @@ def sign_in(token: Mapping[str, Any], expected: Connection | None = None) -> Con
                 "checked_at": timezone.now(),
             },
         )
-        audit.record(organization, [audit.signed_in(connection)])
+        with scope.within(organization):
+            audit.record(organization, [audit.signed_in(connection)])
     return connection
 
 
@@ -200,7 +201,8 @@ def remember(session_key: str, connection: Connection, browser: str = "") -> Non
 def move(old_key: str, new_key: str) -> None:
     """A session has got another key: what it was signed in to, and whom it had selected, comes along."""
     Login.objects.filter(session_key=old_key).update(session_key=new_key)
-    Selection.objects.filter(session_key=old_key).update(session_key=new_key)
+    with scope.everyone():  # this session's own ticks, in whichever organization
+        Selection.objects.filter(session_key=old_key).update(session_key=new_key)
 
 
 def of_session(session_key: str | None) -> list[Connection]:
@@ -286,7 +288,7 @@ def sign_out_everywhere(mine: Iterable[Connection]) -> None:
     """End every session of these people, this one too."""
     own = [connection for connection in mine if connection.person is None]
     for connection in own:
-        with transaction.atomic():
+        with scope.within(connection.organization), transaction.atomic():
             audit.record(connection.organization, [audit.signed_out(connection)])
     _end(Login.objects.filter(connection__in=own))
 
@@ -302,8 +304,9 @@ def _end(logins: QuerySet[Login]) -> None:
         # With all that was kept in it, such as a sign-in under way.
         store(key).delete()
     for connection in {login.connection for login in ended}:
-        if not connection.logins.exists() and not is_needed(connection):
-            disconnect(connection)
+        with scope.within(connection.organization):
+            if not connection.logins.exists() and not is_needed(connection):
+                disconnect(connection)
 
 
 def is_needed(connection: Connection) -> bool:

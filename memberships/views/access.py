@@ -12,7 +12,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django_htmx.http import HttpResponseClientRedirect
 
-from memberships.models import Connection, Organization
+from memberships.models import Connection, Organization, scope
 from memberships.services import connections
 from memberships.services.connections import Access, NotAllowed
 
@@ -35,14 +35,16 @@ def manager_required(view: Callable[..., HttpResponseBase]) -> Callable[..., Htt
         connection = current(request)
         if connection is None:
             return to_sign_in(request)
-        access = connections.access(connection)
-        if not access.allowed:
-            permission = connections.capabilities(connection.organization).manage_permission
-            managers = connections.managers(connection.organization)
-            raise NotAllowed(str(connection.organization), permission, managers)
-        request.session_key = request.session.session_key
-        request.connection, request.organization, request.access = connection, connection.organization, access
-        return view(request, *args, **kwargs)
+        with scope.within(connection.organization):
+            access = connections.access(connection)
+            if not access.allowed:
+                permission = connections.capabilities(connection.organization).manage_permission
+                managers = connections.managers(connection.organization)
+                raise NotAllowed(str(connection.organization), permission, managers)
+            request.session_key = request.session.session_key
+            request.connection, request.access = connection, access
+            request.organization = connection.organization
+            return view(request, *args, **kwargs)
 
     return guarded
 
@@ -62,10 +64,11 @@ def own_manager_required(view: Callable[..., HttpResponseBase]) -> Callable[...,
         if connection is None:
             return to_sign_in(request)
         request.person = connection.actor
-        if not connections.access(request.person).allowed:
-            permission = connections.capabilities(request.person.organization).manage_permission
-            raise NotAllowed(str(request.person.organization), permission)
-        return view(request, *args, **kwargs)
+        with scope.within(request.person.organization):
+            if not connections.access(request.person).allowed:
+                permission = connections.capabilities(request.person.organization).manage_permission
+                raise NotAllowed(str(request.person.organization), permission)
+            return view(request, *args, **kwargs)
 
     return guarded
 
