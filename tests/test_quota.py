@@ -12,7 +12,7 @@ from memberships.models import AuditEntry, Job, Plan, PlanRow
 from memberships.services import plans, proposals, quota
 from sandbox.rehearsal import HARBOR, NORTHWIND_DOMAIN
 from tests.pages import Page
-from tests.steps import apply, changes, people, review_invitations, verdicts
+from tests.steps import apply, changes, just_signed_in, people, review_invitations, verdicts
 
 
 @pytest.fixture(autouse=True)
@@ -90,7 +90,13 @@ def test_the_undo_of_removals_is_held_to_it_too(attached, work, settings):
     plan = proposals.deactivation(
         attached, [row.remote_id for row in active[:2]], reason="", channel="dashboard"
     )
-    plans.apply(plan, attached, fingerprint=plan.fingerprint, typed=str(plan.brake_number or ""))
+    plans.apply(
+        plan,
+        attached,
+        fingerprint=plan.fingerprint,
+        typed=str(plan.brake_number or ""),
+        proof=just_signed_in(),
+    )
     work()
     settings.INVITATIONS_PER_DAY = 1
     undo = proposals.undo(Job.objects.get(), attached, reason="", channel="dashboard")

@@ -201,6 +201,21 @@ def test_an_undo_or_a_retry_that_gives_power_needs_it_too(connection, world, nor
         attempt(undo, connection, Unattended.REFUSED)
 
 
+def test_a_role_that_was_given_power_after_the_review_is_not_handed_out(alex, world, northwind, work):
+    (member_id,) = people(world, northwind, "user", 1)
+    review = review_role(alex, [member_id], "Support Lead")
+    role_id = world.role_id(northwind, "Support Lead")
+    granted = world.role(northwind, role_id)["permissions"]
+    world.set_permissions(northwind, role_id, [*granted, "manage_organization"])
+    apply(review)
+    work()
+    assert world.membership(member_id)["role_id"] == "user"
+    (job,) = Job.objects.all()
+    assert job.plan.rows.get().error.startswith(
+        "Blocked meanwhile. It lets somebody manage the organization now"
+    )
+
+
 def test_for_what_is_attached_the_person_signs_in_again(attached, commerce_admin):
     row = attached.organization.members.filter(status="active", can_manage=False, owner=False)[0]
     admin_id = attached.organization.roles.filter(can_manage=True)[0].remote_id
