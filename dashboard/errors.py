@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,6 +16,8 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from memberships.providers.errors import Detached, Disconnected, RateLimited, Refused, Unavailable
 from memberships.services.connections import NotAllowed, NotServed, SomebodyElse
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +135,9 @@ def _describe(error: Exception) -> Problem:
 def page(request: Any, error: Exception, back: str = "") -> HttpResponse:
     """`back` is where somebody came from who was to sign in again for that."""
     problem = _describe(error)
+    if problem.status < 500:
+        # With the address escaped: what it holds must not look like lines of the log.
+        log.warning("refused: %s %r, %s", request.method, request.path, _kind(error))
     if back:
         problem = replace(problem, link="Back to where you were", address=back)
     if getattr(request, "htmx", False):
@@ -147,6 +153,12 @@ def page(request: Any, error: Exception, back: str = "") -> HttpResponse:
     )
 
 
+def _kind(error: Exception) -> str:
+    name = type(error).__name__
+    known = isinstance(error, OAuthError) and str(error.error).isidentifier()
+    return f"{name} ({error.error})" if known else name  # type: ignore[attr-defined]
+
+
 def _again(request: Any) -> str:
     """Where the same can be tried again with a link: a form has to be opened first."""
     if request.path == reverse("callback"):
@@ -157,6 +169,7 @@ def _again(request: Any) -> str:
 
 def too_many(request: HttpRequest, wait_s: float) -> HttpResponse:
     """Sign-ins from this address come too fast."""
+    log.warning("refused: %s %r, too many from %r", request.method, request.path, request.META["REMOTE_ADDR"])
     seconds = max(1, math.ceil(wait_s))
     problem = Problem(
         429,

@@ -141,3 +141,10 @@ def everything(element: Element) -> Iterator[Element]:
 def test_without_https_nothing_is_said_of_it(settings, db):
     settings.SECURE_HSTS_SECONDS = 0
     assert "Strict-Transport-Security" not in Client().get("/login/")
+
+
+def test_trace_echoes_nothing(admin):
+    cookie = admin.cookies["sessionid"].value
+    answer = admin.trace("/members/", headers={"X-Probe": "echo-me"}, secure=True)
+    assert "echo-me" not in answer.content.decode()
+    assert cookie not in answer.content.decode()

@@ -494,6 +494,18 @@ def test_no_token_code_or_secret_is_in_a_log_a_page_or_a_message(visitor, consen
     assert [secret for secret in secrets if secret in written] == []
 
 
+def test_a_sign_in_that_is_refused_is_logged_without_its_code(visitor, consent, caplog):
+    sign_in(visitor, consent, ORDINARY)
+    arrive(visitor, consent(start(visitor), decision="deny"))
+    visitor.get("/login/callback/?state=made-up&code=secret-code")
+    refused = [r.getMessage() for r in caplog.records if r.getMessage().startswith("refused")]
+    assert refused == [
+        "refused: GET '/login/callback/', NotAllowed",
+        "refused: GET '/login/callback/', OAuthError (access_denied)",
+        "refused: GET '/login/callback/', MismatchingStateError (mismatching_state)",
+    ]
+
+
 def test_cookies_tell_scripts_nothing(visitor, consent):
     sign_in(visitor, consent)
     cookie = visitor.cookies["sessionid"]

@@ -118,3 +118,9 @@ def test_who_has_not_been_here_for_a_while_is_forgotten(db, time_machine):
     time_machine.move_to("2026-03-02T10:02:00Z")
     throttle.forget_old()
     assert Window.objects.get().key == "commercelayer reads"
+
+
+def test_what_is_refused_is_logged_in_one_line_with_its_address(nobody, close, caplog):
+    statuses(nobody, "/login/start/", 21)
+    (line,) = [record.getMessage() for record in caplog.records if "too many" in record.getMessage()]
+    assert line == "refused: GET '/login/start/', too many from '127.0.0.1'"
