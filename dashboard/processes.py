@@ -19,7 +19,8 @@ _GRACE_S = 10
 # Also how soon a child that ended is started again: one that can't start must not keep the machine busy.
 _LOOK_S = 1.0
 _PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None)  # loaded here, for little is safe between fork and exec
+# Loaded here, for little is safe between fork and exec.
+_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 def start(arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
@@ -70,6 +71,6 @@ def _keep(arguments: Sequence[str], child: subprocess.Popen[bytes], over: thread
 
 
 def _end_with_parent() -> None:
-    if sys.platform == "linux":
+    if _libc:
         # A killed parent can't stop its children; the kernel can.
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -261,6 +261,7 @@ CACHES = {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "roster",
+        "OPTIONS": {"serializer": "dashboard.signed.SignedValues"},
     }
     if REDIS_URL
     else {

@@ -27,7 +27,7 @@ def started() -> Iterator[tuple[subprocess.Popen[str], str]]:
     )
     assert script.stdout
     yield script, script.stdout.readline().strip()
-    script.kill()
+    script.terminate()
     script.wait()
 
 

@@ -18,6 +18,7 @@ from django.test import RequestFactory
 from huey.serializer import SignedSerializer
 
 from dashboard.middleware import TrustedProxies
+from dashboard.signed import SignedValues
 
 ROOT = Path(__file__).resolve().parent.parent
 COMPLETE = {
@@ -198,6 +199,15 @@ def test_a_message_that_is_not_ours_is_not_even_read():
         with pytest.raises(ValueError, match=r"mismatch|not found"):
             serializer.deserialize(forged)
     assert settings.SECRET_KEY.encode() not in serializer.secret
+
+
+def test_what_somebody_else_wrote_into_redis_is_not_there():
+    values = SignedValues()
+    for value in (7, ("a", "b"), {"name": "Ada"}):
+        stored = values.dumps(value)
+        assert values.loads(str(stored).encode() if isinstance(stored, int) else stored) == value
+    assert values.loads(pickle.dumps("forged")) is None
+    assert values.loads(SignedSerializer(secret="another").serialize("forged")) is None
 
 
 # Whose word about addresses counts
