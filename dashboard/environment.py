@@ -7,6 +7,7 @@ import base64
 import math
 import os
 import re
+from importlib.util import find_spec
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, NoReturn
@@ -237,7 +238,10 @@ def database(name: str, default: str) -> dict[str, Any]:
     if scheme not in ("postgres", "postgresql", "sqlite"):
         stop(sentence)
     try:
-        found: dict[str, Any] = {**dj_database_url.parse(value, conn_max_age=60)}
+        # The server may have been restarted since a connection was last used.
+        found: dict[str, Any] = {
+            **dj_database_url.parse(value, conn_max_age=60, conn_health_checks=True)
+        }
     except ValueError:
         stop(sentence)
     if not found["NAME"] or (found["NAME"] == ":memory:" and not development()):
@@ -251,6 +255,8 @@ def redis(name: str) -> str:
     parts = _parts(value)
     if value and (parts.scheme not in ("redis", "rediss") or not parts.hostname):
         stop(f"{name} must be redis://host:6379/0, or rediss:// for one that is reached encrypted.")
+    if value and not find_spec("redis"):
+        stop(f"{name} needs the package redis: uv sync --no-dev --extra redis")
     return value
 
 

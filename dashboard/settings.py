@@ -3,11 +3,13 @@
 What is missing, malformed or weak stops the start with one sentence: see environment.py.
 """
 
+import hmac
 import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from django.contrib.messages import constants as messages
+from huey.serializer import SignedSerializer
 
 from . import environment
 
@@ -127,14 +129,23 @@ TEMPLATES = [
 VAR_DIR = BASE_DIR / "var"
 VAR_DIR.mkdir(exist_ok=True)
 DATABASES = {"default": environment.database("DATABASE_URL", f"sqlite:///{VAR_DIR / 'roster.sqlite3'}")}
-if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+POSTGRESQL = DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql"
+if POSTGRESQL:
+    # A server that is gone without a word must not hold a worker for as long as the system would wait.
+    DATABASES["default"]["OPTIONS"] = {
+        "connect_timeout": 10,
+        "keepalives_idle": 30,
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 60_000,
+    } | DATABASES["default"].get("OPTIONS", {})
+else:
     # The defaults lose writes when several processes write at once.
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
-
 REDIS_URL = environment.redis("REDIS_URL")
 
 # The queue only carries job ids; what a lost message leaves behind is found by the sweeper.
@@ -146,10 +157,36 @@ TASKS = {
 }
 HUEY = {
     "name": "roster",
-    "huey_class": "huey.SqliteHuey",
-    "filename": environment.file("QUEUE_FILE", VAR_DIR / "queue.sqlite3"),
     "immediate": False,
     "results": True,
+    # Messages are pickled: whoever can write to the queue must not be able to have anything run.
+    "serializer": SignedSerializer(secret=hmac.digest(SECRET_KEY.encode(), b"queue", "sha256").hex()),
+}
+if REDIS_URL:
+    HUEY |= {"huey_class": "huey.RedisHuey", "url": REDIS_URL}
+elif POSTGRESQL:
+    HUEY |= {"huey_class": "dashboard.queue.DatabaseHuey"}
+else:
+    HUEY |= {
+        "huey_class": "huey.SqliteHuey",
+        "filename": environment.file("QUEUE_FILE", VAR_DIR / "queue.sqlite3"),
+    }
+
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "roster",
+        "OPTIONS": {"serializer": "dashboard.signed.SignedValues"},
+    }
+    if REDIS_URL
+    else {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "cache",
+        "OPTIONS": {"MAX_ENTRIES": 10_000},
+    },
+    # For what each process may know by itself, because its key says which state it is of: costs pages no query.
+    "local": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
 }
 
 SESSION_ENGINE = "django.contrib.sessions.backends.db"

@@ -170,6 +170,7 @@ def apply(
         raise CannotApply(f"This plan changes {mine}. Make it yourself, so that you review that.")
     sends = quota.of_plan(plan.rows.all())
     with transaction.atomic():
+        plan.organization.hold()
         now = timezone.now()
         if sends:
             # Two plans, each within the limit when it was reviewed, may be too much together.

@@ -18,7 +18,7 @@ from tests.steps import just_signed_in
 NOTE = {"reason": "", "channel": "test"}
 EVERY = [
     pytest.param(1, id="every step", marks=pytest.mark.faults),
-    pytest.param(7, id="some steps"),
+    pytest.param(7, id="some steps", marks=pytest.mark.once),
 ]
 
 

@@ -57,6 +57,7 @@ class Command(BaseCommand):
             "SECRET_KEY": secrets.token_urlsafe(50),
             "TOKEN_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
             "DATABASE_URL": f"sqlite:///{home / 'roster.sqlite3'}",
+            "REDIS_URL": "",
             "QUEUE_FILE": str(home / "queue.sqlite3"),
             "CLOSE_APP_URL": close,
             "CLOSE_API_URL": close,
