@@ -59,7 +59,8 @@ def owner() -> dict[str, Any]:
 def running() -> Iterator[str]:
     """A server with an empty database; its address."""
     found, whose = binaries(), owner()
-    with tempfile.TemporaryDirectory(prefix="roster-postgres-") as folder:
+    # The folder for temporary files may be closed to whom the server runs as.
+    with tempfile.TemporaryDirectory(prefix="roster-postgres-", dir="/tmp" if whose else None) as folder:
         home, password = Path(folder), secrets.token_hex(16)
         if whose:
             os.chown(home, whose["user"], whose["group"])
