@@ -1,5 +1,6 @@
 """All configuration comes from the environment; README.md lists the names. A missing secret stops the start."""
 
+import os
 import sys
 from ipaddress import ip_network
 from pathlib import Path
@@ -135,6 +136,21 @@ CALL_DEADLINE_S = env.float("CALL_DEADLINE_S", 60.0)
 # Outlives the slowest call, so that nobody takes over while an answer may still come.
 LEASE_S = CALL_DEADLINE_S + env.float("LEASE_MARGIN_S", 15.0)
 
+# Operation
+METRICS_TOKEN = env.str("METRICS_TOKEN", "")
+if METRICS_TOKEN:
+    # Where processes count, each in a file of its own. Read when the first one counts, so it is said here.
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = env.str("METRICS_DIR", "") or str(BASE_DIR / "var" / "metrics")
+AUDIT_STREAM = env.str("AUDIT_STREAM", "")
+if AUDIT_STREAM not in ("", "stdout") and not AUDIT_STREAM.startswith("file:/"):
+    raise ImproperlyConfigured("AUDIT_STREAM must be stdout, or file: and a whole path: file:/var/log/audit.")
+AUDIT_WEBHOOK_URL = _address("AUDIT_WEBHOOK_URL")
+AUDIT_WEBHOOK_SECRET = env.str("AUDIT_WEBHOOK_SECRET", "")
+if AUDIT_WEBHOOK_URL and not AUDIT_WEBHOOK_SECRET:
+    raise ImproperlyConfigured("Set AUDIT_WEBHOOK_SECRET: what goes to AUDIT_WEBHOOK_URL is signed with it.")
+QUEUE_LATE_S = env.int("QUEUE_LATE_S", 300)
+LOG_EMAILS = env.bool("LOG_EMAILS", False)
+
 INSTALLED_APPS = [
     "django.contrib.humanize",
     "django.contrib.sessions",
@@ -148,7 +164,10 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "dashboard.middleware.Healthz",
+    "dashboard.probes.Readyz",
+    "dashboard.probes.Metrics",
     "dashboard.middleware.TrustedProxies",
+    "dashboard.observing.Observed",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -264,12 +283,28 @@ USE_THOUSAND_SEPARATOR = False
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "formatters": {
+        "scrubbed": {
+            "()": "dashboard.logs.Plain" if DEVELOPMENT else "dashboard.logs.JsonLines",
+            "emails": LOG_EMAILS,
+            "secrets": [
+                SECRET_KEY,
+                *TOKEN_ENCRYPTION_KEYS,
+                CLOSE_CLIENT_SECRET,
+                COMMERCELAYER_CLIENT_SECRET,
+                METRICS_TOKEN,
+                AUDIT_WEBHOOK_SECRET,
+                str(DATABASES["default"].get("PASSWORD", "")),
+            ],
+        }
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "scrubbed"}},
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {
         "huey": {"level": "WARNING"},
         "django.tasks": {"level": "WARNING"},
+        # What was asked and how it ended stands in our own line; this one has the whole path.
+        "django.request": {"level": "ERROR"},
         # Both print addresses, and the sign-in's carry a code.
         "urllib3": {"level": "WARNING"},
         "authlib": {"level": "WARNING"},

@@ -18,9 +18,10 @@ from memberships.providers import Capabilities, MembershipProvider, registry
 from memberships.providers.errors import Detached, Disconnected, ProviderError, Refused, Unavailable
 from memberships.providers.http import Credentials
 
-from . import audit, oauth
+from . import audit, metrics, oauth
 from .client_credentials import StoredSecret
 from .configuration import served, setting
+from .observing import Observed
 from .windows import Windows
 
 # While the provider doesn't answer, pages don't wait for it each time.
@@ -39,6 +40,9 @@ class NotAllowed(Exception):
 
 class NotServed(Exception):
     """This installation is for other organizations."""
+
+
+_RESULTS = {NotAllowed: "not allowed", NotServed: "not served"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,7 @@ def client(
         deadline_s=deadline_s or usual_s,
         patient=patient,
         pace=Windows(provider, limits) if limits else None,
+        observer=Observed(provider),
     )
 
 
@@ -107,7 +112,8 @@ def sign_in(token: Mapping[str, Any]) -> Connection:
     """
     try:
         organization_id, actor = _checked(token)
-    except (NotAllowed, NotServed, ProviderError):
+    except (NotAllowed, NotServed, ProviderError) as error:
+        metrics.sign_ins.labels(_RESULTS.get(type(error), "failed")).inc()
         oauth.revoke(str(token.get("refresh_token", "")))
         raise
     with transaction.atomic():
@@ -132,6 +138,7 @@ def sign_in(token: Mapping[str, Any]) -> Connection:
             },
         )
         audit.record(organization, [audit.signed_in(connection)])
+    metrics.sign_ins.labels("signed in").inc()
     return connection
 
 

@@ -12,7 +12,7 @@ from django.shortcuts import redirect
 from django_htmx.http import HttpResponseClientRedirect
 
 from memberships.models import Connection, Organization
-from memberships.services import connections
+from memberships.services import connections, context
 from memberships.services.connections import Access, NotAllowed
 
 
@@ -41,6 +41,7 @@ def manager_required(view: Callable[..., HttpResponseBase]) -> Callable[..., Htt
             raise NotAllowed(str(connection.organization), permission, managers)
         request.session_key = request.session.session_key
         request.connection, request.organization, request.access = connection, connection.organization, access
+        context.add(organization_id=connection.organization.remote_id)
         return view(request, *args, **kwargs)
 
     return guarded

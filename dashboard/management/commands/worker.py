@@ -15,12 +15,13 @@ from django.db import Error, close_old_connections
 from huey.contrib.djhuey import HUEY
 
 from dashboard import processes
-from memberships.services import connections, jobs, selection
+from memberships.services import audit_stream, connections, jobs, selection, workers
 
 log = logging.getLogger(__name__)
 
 _THREADS = 4
 _SWEEP_S = 2.0
+_PASS_ON_S = 1.0
 _TIDY_S = 3600.0
 
 
@@ -39,6 +40,8 @@ def _work() -> None:
     stopped = threading.Event()
     sweeper = threading.Thread(target=_sweep, args=(stopped,), name="sweeper", daemon=True)
     sweeper.start()
+    courier = threading.Thread(target=_pass_on, args=(stopped,), name="courier", daemon=True)
+    courier.start()
     consumer = HUEY.create_consumer(
         workers=_THREADS,
         worker_type="thread",
@@ -54,13 +57,18 @@ def _work() -> None:
     finally:
         stopped.set()
         sweeper.join(timeout=5)
+        courier.join(timeout=5)
 
 
 def _sweep(stopped: threading.Event) -> None:
-    tidied = 0.0
+    tidied = beaten = 0.0
+    heartbeat = workers.Heartbeat()
     while not stopped.wait(_SWEEP_S):
         close_old_connections()
         try:
+            if time.monotonic() - beaten > workers.BEAT_S - _SWEEP_S:
+                heartbeat.beat()
+                beaten = time.monotonic()
             jobs.sweep()
             if time.monotonic() - tidied > _TIDY_S:
                 _tidy()
@@ -68,11 +76,26 @@ def _sweep(stopped: threading.Event) -> None:
         except Error:
             # The database is away for a while: the next round finds the same rows.
             log.exception("sweeping failed")
+    try:
+        heartbeat.end()
+    except Error:
+        log.warning("the heartbeat stays until somebody tidies: the database is away")
+
+
+def _pass_on(stopped: threading.Event) -> None:
+    """The audit log, in a thread of its own: whoever receives it may take its time."""
+    while not stopped.wait(_PASS_ON_S):
+        close_old_connections()
+        try:
+            audit_stream.pass_on()
+        except Error:
+            log.exception("passing the audit log on failed")
 
 
 def _tidy() -> None:
     """Drop what nobody will ask for again."""
     selection.forget_old()
+    workers.forget_old()
     connections.forget_old()
     clear_expired_sessions = import_module(settings.SESSION_ENGINE).SessionStore.clear_expired
     clear_expired_sessions()
