@@ -31,13 +31,14 @@ _SECRETS = (
     # The password within an address.
     (re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s/:@]*:)[^\s/@]+(?=@)", re.IGNORECASE), rf"\1{_GONE}"),
 )
-# Anything long that nobody would type: tokens have no form to be known by. Ids of Close say what they are of, our own
-# have dashes, and names in code have no digits.
-_OPAQUE = re.compile(r"(?<![\w.~+-])[A-Za-z0-9][\w.~+-]{23,}={0,2}")
+# Anything long that nobody would type: tokens have no form to be known by.
+_OPAQUE = re.compile(r"(?<![\w.~+-])[\w.~+-]{24,}={0,2}")
 _HARMLESS = re.compile(
-    r"[a-z]{2,8}_[A-Za-z0-9]{1,60}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[a-z_.]+\d*|[0-9.:TZ+-]+"
+    r"[a-z]{2,8}_[A-Za-z0-9]{1,60}"  # an id of Close
+    r"|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"  # one of ours
+    r"|[._-]*(?:[a-z]+|[0-9]{1,6})(?:[._-]+(?:[a-z]+|[0-9]{1,6}))*"  # words and numbers
+    r"|(?:[._-]*[A-Z]{0,3}[a-z]{2,})+|[A-Z]+(?:_[A-Z]+)*|[0-9.:TZ+-]+|[._~+-]+"  # names in code, times, lines
 )
-_HAS_BOTH = re.compile(r"(?=.*\d)(?=.*[A-Za-z])")
 _EMAIL = re.compile(r"([\w%+-])[\w.%+'-]*@([\w-]+(?:\.[\w-]+)+)")
 
 
@@ -61,7 +62,7 @@ class Scrubber:
 
 def _opaque(found: re.Match[str]) -> str:
     text = found[0]
-    return text if _HARMLESS.fullmatch(text) or not _HAS_BOTH.match(text) else _GONE
+    return text if _HARMLESS.fullmatch(text) else _GONE
 
 
 class _Scrubbed(logging.Formatter):
@@ -89,9 +90,11 @@ class _Scrubbed(logging.Formatter):
 
     def fields(self, record: logging.LogRecord) -> dict[str, object]:
         """Ids of what the line is about, and what the line itself brings as `extra={"fields": …}`."""
-        found: dict[str, object] = dict(context.ids())
-        found |= getattr(record, "fields", {})
-        return {name: self.scrub(value) if isinstance(value, str) else value for name, value in found.items()}
+        own = getattr(record, "fields", {})
+        scrubbed = {
+            name: self.scrub(value) if isinstance(value, str) else value for name, value in own.items()
+        }
+        return context.ids() | scrubbed
 
 
 class JsonLines(_Scrubbed):

@@ -39,7 +39,12 @@ class Observed:
             view, method = _view(request), request.method if request.method in _METHODS else "other"
             metrics.requests.labels(view, method, response.status_code).inc()
             metrics.request_s.labels(view).observe(seconds)
-            fields = {"method": method, "view": view, "status": response.status_code, "ms": round(seconds * 1000, 1)}
+            fields = {
+                "method": method,
+                "view": view,
+                "status": response.status_code,
+                "ms": round(seconds * 1000, 1),
+            }
             log.info("request", extra={"fields": fields})
         response.headers["X-Request-ID"] = request_id
         return response

@@ -1,7 +1,7 @@
-"""Passes the audit log on, entry by entry in the order of each organization's chain, from where it was left.
+"""Passes the audit log on, in the order of each organization's chain, from where it was left.
 
-The chain is the queue: a cursor for each organization and sink says how far it has got. Whoever receives may be away for
-days; nothing waits for it.
+The chain is the queue: a cursor for each organization and sink says how far it has got. Whoever receives may be away
+for days; nothing waits for it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import random
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -144,13 +144,12 @@ def states() -> Iterator[State]:
         yield State(outlet.name, left or 0, failing, sink.error)
 
 
-def resend(organization: Organization | None, number: int) -> int:
+def resend(organizations: Iterable[Organization], number: int) -> int:
     """Deliver everything from entry `number` on again, to every sink that is set; returns how many entries."""
     again = 0
-    whose = [organization] if organization else list(Organization.objects.all())
     for outlet in outlets():
         sink = _sink(outlet.name)
-        for its in whose:
+        for its in organizations:
             cursor, _ = Cursor.objects.get_or_create(
                 sink=sink, organization=its, defaults={"number": its.audit_number}
             )

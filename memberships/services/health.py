@@ -1,4 +1,4 @@
-"""How the installation is: asked by the probe, by the metrics and by the doctor. Nobody is called for it."""
+"""How the installation is: asked by the probe, by the metrics and by the doctor. Only `knock` calls anybody."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 
+import requests
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.loader import MigrationLoader
@@ -14,9 +15,10 @@ from django.db.models import Max
 from django.utils import timezone
 
 from memberships.models import Connection, Job
-from memberships.providers import registry
+from memberships.providers import http, registry
 
 from . import jobs, workers
+from .configuration import setting
 
 
 def unapplied() -> list[str]:
@@ -78,6 +80,18 @@ def _moment(unix_s: float | None) -> datetime | None:
     return datetime.fromtimestamp(unix_s, UTC) if unix_s else None
 
 
+def knock(provider: str) -> tuple[int, str]:
+    """Ask a provider anything at all, without credentials: the status and the time it says it is.
+
+    Raises Unavailable when there is no answer.
+    """
+    address = registry.front_door(provider, setting(provider, "API_URL"))
+    label = registry.capabilities(provider).label
+    with http.obey_deadlines(requests.Session()) as session:
+        status, headers, _ = http.exchange(session, label, settings.PAGE_DEADLINE_S, "GET", address)
+    return status, headers.get("Date", "")
+
+
 @dataclass(frozen=True, slots=True)
 class Readiness:
     """`problems` say what is not ready; `details` what is known besides and takes nobody out of service."""
@@ -93,7 +107,7 @@ def readiness() -> Readiness:
     except DatabaseError:
         return Readiness({"database": "It can't be reached."}, {})
     if missing:
-        return Readiness({"database": f"{len(missing)} migrations are not applied."}, {})
+        return Readiness({"database": f"Not applied yet: {', '.join(missing)}."}, {})
     problems = {}
     age_s, number = queue_age_s(), workers.alive().count()
     if not number:

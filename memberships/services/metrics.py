@@ -69,7 +69,9 @@ waits_s = Counter(
     ["provider", "where"],
     registry=_registry,
 )
-rows = Counter("roster_rows", "Rows of plans by what became of them", ["provider", "outcome"], registry=_registry)
+rows = Counter(
+    "roster_rows", "Rows of plans by what became of them", ["provider", "outcome"], registry=_registry
+)
 sign_ins = Counter("roster_sign_ins", "Ends of the way through the sign-in", ["result"], registry=_registry)
 
 
