@@ -47,7 +47,7 @@ def _safely(check: Check) -> list[Finding]:
     """A check that breaks is a finding, not the end."""
     try:
         return list(check())
-    except Exception as problem:  # noqa: BLE001
+    except Exception as problem:
         name = check.__name__.strip("_").replace("_", "-")
         return [Finding(name, FAIL, f"This could not be checked: {type(problem).__name__}.")]
 
@@ -97,11 +97,11 @@ def _static() -> Iterator[Finding]:
 
 
 def _folders() -> Iterator[Finding]:
-    files = {}
+    files: dict[str, str] = {}
     if connection.vendor == "sqlite":
         files["database"] = str(connection.settings_dict["NAME"])
     if queue := settings.HUEY.get("filename"):
-        files["queue"] = queue
+        files["queue"] = str(queue)
     for what, name in files.items():
         if ":memory:" in name or "mode=memory" in name:
             continue

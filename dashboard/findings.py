@@ -24,7 +24,7 @@ def of_settings() -> Finding | None:
     """Why nothing can start, if so."""
     try:
         import_module("dashboard.settings")
-    except Exception as problem:  # noqa: BLE001 - whatever it is, it is the finding
+    except Exception as problem:
         return Finding(
             "settings", FAIL, str(problem), "README.md lists all settings. Nothing else can be checked."
         )

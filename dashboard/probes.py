@@ -48,7 +48,7 @@ class Metrics:
             return HttpResponse("Nothing is here.", status=404, content_type="text/plain", headers=_NOT_KEPT)
         with metrics.everything() as counted:
             text = generate_latest(counted)
-        text += generate_latest(_Database())  # type: ignore[arg-type]
+        text += generate_latest(_Database())
         return HttpResponse(text, content_type=CONTENT_TYPE_LATEST, headers=_NOT_KEPT)
 
 
@@ -84,9 +84,9 @@ def _gauges() -> Iterator[Metric]:
     failing = GaugeMetricFamily(
         "roster_audit_failing_seconds", "For how long nothing could be passed on", labels=["sink"]
     )
-    for state in audit_stream.states():
-        backlog.add_metric([state.name], state.backlog)
-        failing.add_metric([state.name], state.failing_s)
+    for sink in audit_stream.states():
+        backlog.add_metric([sink.name], sink.backlog)
+        failing.add_metric([sink.name], sink.failing_s)
     yield backlog
     yield failing
 

@@ -7,8 +7,8 @@ import datetime as dt
 import hashlib
 import hmac
 import json
+import os
 import ssl
-import threading
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -20,9 +20,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from django.core.management import CommandError, call_command
+from django.db import transaction
 from django.utils import timezone
 
-from memberships.models import AuditEntry, Connection, Cursor, Organization, Sink
+from memberships.models import AuditEntry, Connection, Sink
 from memberships.services import audit, audit_outlets, audit_stream
 from sandbox.limits import Limits
 from sandbox.messages import Request, Response
@@ -55,7 +56,9 @@ class Receiver:
 def genuine(request: Request) -> bool:
     """The check of docs/monitoring.md, as a receiver would write it."""
     parts = dict(part.split("=", 1) for part in request.headers["roster-signature"].split(","))
-    expected = hmac.new(SECRET.encode(), parts["t"].encode() + b"." + request.body, hashlib.sha256).hexdigest()
+    expected = hmac.new(
+        SECRET.encode(), parts["t"].encode() + b"." + request.body, hashlib.sha256
+    ).hexdigest()
     return abs(time.time() - int(parts["t"])) < 300 and hmac.compare_digest(expected, parts["v1"])
 
 
@@ -81,8 +84,6 @@ def begun(webhook: Server[Limits], connection: Connection) -> Connection:
 
 def happen(connection: Connection, number: int = 1) -> None:
     """Something to tell."""
-    from django.db import transaction
-
     for _ in range(number):
         with transaction.atomic():
             audit.record(connection.organization, [audit.acknowledged(connection)])
@@ -133,7 +134,9 @@ def test_a_line_proves_itself_and_names_people_in_full(begun, receiver, admin, w
     previous = AuditEntry.objects.get(number=1).hash
     assert len(receiver.got) == 3
     for line in receiver.got:
-        content = {k: v for k, v in line.items() if k not in ("provider", "organization", "attached_to", "hash")}
+        content = {
+            k: v for k, v in line.items() if k not in ("provider", "organization", "attached_to", "hash")
+        }
         assert content["previous"] == previous
         canonical = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
         assert hashlib.sha256(canonical.encode()).hexdigest() == line["hash"]
@@ -142,7 +145,9 @@ def test_a_line_proves_itself_and_names_people_in_full(begun, receiver, admin, w
     assert receiver.got[-1]["reason"] == "spring cleaning"
 
 
-def test_an_attached_organization_is_told_apart_by_whom_it_is_attached_to(webhook, receiver, attached, bluefin):
+def test_an_attached_organization_is_told_apart_by_whom_it_is_attached_to(
+    webhook, receiver, attached, bluefin
+):
     audit_stream.pass_on()
     happen(attached)
     audit_stream.pass_on()
@@ -155,7 +160,11 @@ def test_an_attached_organization_is_told_apart_by_whom_it_is_attached_to(webhoo
 def test_a_signature_holds_for_this_body_this_time_and_this_secret_only(spoil):
     body, at = b'{"number": 1}\n', int(time.time())
     header = audit_outlets.signature("wrong" if spoil == "secret" else SECRET, at, body)
-    assert genuine(Request("POST", "/", headers={"roster-signature": audit_outlets.signature(SECRET, at, body)}, body=body))
+    assert genuine(
+        Request(
+            "POST", "/", headers={"roster-signature": audit_outlets.signature(SECRET, at, body)}, body=body
+        )
+    )
     if spoil == "time":
         header = header.replace(f"t={at}", f"t={at - 1}")
     body = b'{"number": 2}\n' if spoil == "body" else body
@@ -271,7 +280,9 @@ def speaking_tls(receiver: Receiver, folder: Path) -> Iterator[str]:
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
     now = dt.datetime.now(dt.UTC)
     made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + dt.timedelta(1))
+        x509.CertificateBuilder(
+            name, name, key.public_key(), x509.random_serial_number(), now, now + dt.timedelta(1)
+        )
         .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
         .sign(key, hashes.SHA256())
     )
@@ -290,7 +301,9 @@ def speaking_tls(receiver: Receiver, folder: Path) -> Iterator[str]:
         yield server.url.replace("http://127.0.0.1", "https://localhost")
 
 
-def test_entries_one_receiver_refuses_do_not_starve_those_of_other_organizations(begun, connect, receiver, northwind):
+def test_entries_one_receiver_refuses_do_not_starve_those_of_other_organizations(
+    begun, connect, receiver, northwind
+):
     other = connect(f"robin.castellano@{begun.email.partition('@')[2]}", "Harbor Lights")
     audit_stream.pass_on()
     take = receiver.__call__
@@ -401,14 +414,14 @@ def test_a_full_disk_leaves_no_half_a_line(connection, settings, tmp_path, monke
     happen(connection)
     audit_stream.pass_on()
     before = path.read_bytes()
-    write = audit_outlets.os.write
+    write = os.write
 
     def full(file: int, content: bytes) -> int:
         write(file, content[:20])
         raise OSError(28, "No space left on device")
 
     happen(connection)
-    monkeypatch.setattr(audit_outlets.os, "write", full)
+    monkeypatch.setattr(os, "write", full)
     audit_stream.pass_on()
     monkeypatch.undo()
     assert path.read_bytes() == before
@@ -443,29 +456,3 @@ def test_what_a_receiver_lost_is_sent_again_on_request(begun, receiver, northwin
 def test_sending_again_needs_somewhere_to_send_to(connection):
     with pytest.raises(CommandError, match="AUDIT_STREAM or AUDIT_WEBHOOK_URL"):
         call_command("audit", "resend")
-
-
-# In a process of its own, while jobs run
-
-
-@pytest.mark.django_db(transaction=True)
-def test_threads_that_pass_on_at_the_same_time_send_nothing_twice(webhook, receiver, connect, northwind):
-    from django.db import connections as databases
-
-    if databases["default"].is_in_memory_db():
-        pytest.skip("threads share no database in memory")
-    connection = connect()
-    audit_stream.pass_on()
-    happen(connection, 50)
-
-    def passing() -> None:
-        audit_stream.pass_on()
-        databases.close_all()
-
-    threads = [threading.Thread(target=passing) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert receiver.numbers(northwind) == list(range(2, 52))
-    assert Cursor.objects.get().number == Organization.objects.get().audit_number

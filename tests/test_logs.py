@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import logging
-import logging.config
 import re
 import secrets
 import uuid
@@ -13,16 +12,17 @@ from collections.abc import Iterator
 
 import pytest
 from cryptography.fernet import Fernet
-from django.conf import settings as django_settings
 from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.logs import JsonLines, Plain, Scrubber
+from dashboard.logs import JsonLines, Scrubber
 from memberships.models import Job
 from memberships.services import context, jobs
+from memberships.services.run import Run
 from sandbox.oauth import CLIENT_SECRET
 from tests.steps import apply, people, review_role
+from tests.test_settings import COMPLETE, start
 
 TOKEN = "3q2-7wAxKk_9vT1yZ0bN5cR8dF4gH6jL2mP1sQ"
 JWT = "eyJhbGciOiJIUzUxMiJ9.eyJvcmdhbml6YXRpb24iOnsiaWQiOiJ4In19.c2lnbmF0dXJl-X_1"
@@ -164,16 +164,24 @@ def test_addresses_are_logged_in_full_where_the_operator_wants_them():
     assert TOKEN not in Scrubber(emails=True)(f"ann@example.com {TOKEN}")
 
 
-def test_the_settings_write_every_line_so_and_know_their_own_secrets():
-    console = django_settings.LOGGING["formatters"][
-        django_settings.LOGGING["handlers"]["console"]["formatter"]
-    ]
-    assert console["()"] == "dashboard.logs.Plain"
-    assert set(django_settings.LOGGING["handlers"]) == {"console"}
-    logging.config.dictConfig(django_settings.LOGGING | {"root": {}, "loggers": {}})
-    formatter = Plain(secrets=console["secrets"])
-    record = logging.LogRecord("x", logging.INFO, "", 0, django_settings.CLOSE_CLIENT_SECRET, (), None)
-    assert django_settings.CLOSE_CLIENT_SECRET not in formatter.format(record)
+IN_PRODUCTION = """
+import logging, os
+os.environ["DJANGO_SETTINGS_MODULE"] = "dashboard.settings"
+import django
+django.setup()
+logging.getLogger("anything").warning("%s and ann@example.com", os.environ["CLOSE_CLIENT_SECRET"])
+"""
+
+
+def test_in_production_every_line_is_json_on_standard_error_and_knows_what_is_set_as_secret():
+    outcome = start(COMPLETE, IN_PRODUCTION)
+    assert outcome.stdout == ""
+    assert json.loads(outcome.stderr)["message"] == "[removed] and a…@example.com"
+
+
+def test_on_a_developers_machine_a_line_is_to_be_read():
+    outcome = start(COMPLETE | {"DEBUG": "true", "LOG_EMAILS": "true"}, IN_PRODUCTION)
+    assert outcome.stderr.endswith("WARNING anything [removed] and ann@example.com\n")
 
 
 # What is told of a request
@@ -253,13 +261,13 @@ def test_every_line_of_a_job_carries_job_plan_and_organization(written, admin, w
     job = Job.objects.get()
     written.truncate(0)
     written.seek(0)
-    turn = jobs.Run.go
+    turn = Run.go
 
-    def telling(run: jobs.Run) -> None:
+    def telling(run: Run) -> None:
         logging.getLogger("memberships.services.run").info("at it")
         turn(run)
 
-    monkeypatch.setattr(jobs.Run, "go", telling)
+    monkeypatch.setattr(Run, "go", telling)
     jobs.run(job.pk)
     (line,) = [line for line in lines(written) if line["message"] == "at it"]
     assert (line["job_id"], line["plan_id"], line["organization_id"]) == (

@@ -1,4 +1,4 @@
-"""Where audit entries can be passed on to: standard output, a file, a webhook. docs/monitoring.md tells receivers how."""
+"""Where audit entries can be passed on to: standard output, a file, a webhook. See docs/monitoring.md for receivers."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ class Undelivered(Exception):
 class Outlet(Protocol):
     """Takes entries of one organization, in their order. Raises Undelivered; then any part of them may have arrived."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def send(self, organization: Organization, entries: Sequence[AuditEntry]) -> None: ...
 

@@ -23,7 +23,7 @@ class Heartbeat:
 
     def __init__(self) -> None:
         self.started_at = timezone.now()
-        self.pk: int | None = None
+        self.pk = 0
 
     def beat(self) -> None:
         now, reached = timezone.now(), observing.reached()

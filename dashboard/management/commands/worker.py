@@ -63,7 +63,7 @@ def _work() -> None:
 def _sweep(stopped: threading.Event) -> None:
     tidied = beaten = 0.0
     heartbeat = workers.Heartbeat()
-    while not stopped.wait(_SWEEP_S):
+    while not stopped.is_set():
         close_old_connections()
         try:
             if time.monotonic() - beaten > workers.BEAT_S - _SWEEP_S:
@@ -76,6 +76,7 @@ def _sweep(stopped: threading.Event) -> None:
         except Error:
             # The database is away for a while: the next round finds the same rows.
             log.exception("sweeping failed")
+        stopped.wait(_SWEEP_S)
     try:
         heartbeat.end()
     except Error:
@@ -88,7 +89,8 @@ def _pass_on(stopped: threading.Event) -> None:
         close_old_connections()
         try:
             audit_stream.pass_on()
-        except Error:
+        except Exception:
+            # Whatever it was: nobody else goes on with it, and the entries are still there for the next round.
             log.exception("passing the audit log on failed")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from memberships.models import Organization
-from memberships.services import audit, audit_stream
+from memberships.services import audit, audit_outlets, audit_stream
 
 
 class Command(BaseCommand):
@@ -46,7 +46,7 @@ class Command(BaseCommand):
             self._verify(list(organizations), options)
 
     def _resend(self, organizations: list[Organization], number: int) -> None:
-        if not audit_stream.outlets():
+        if not audit_outlets.outlets():
             raise CommandError("It is passed on to nobody: set AUDIT_STREAM or AUDIT_WEBHOOK_URL.")
         again = audit_stream.resend(organizations, max(1, number))
         self.stdout.write(f"{again:,} entries are passed on again, by the next worker that looks.")

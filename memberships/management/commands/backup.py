@@ -43,8 +43,12 @@ class Command(BaseCommand):
         self.stdout.write(
             f"{target}: {target.stat().st_size:,} bytes, checked. It needs TOKEN_ENCRYPTION_KEYS too."
         )
-        self.stdout.write("Keep these elsewhere; `audit verify --head` compares with them after a restore:")
-        for organization in Organization.objects.order_by("pk"):
+        organizations = Organization.objects.order_by("pk")
+        if organizations:
+            self.stdout.write(
+                "Keep these elsewhere; `audit verify --head` compares with them after a restore:"
+            )
+        for organization in organizations:
             self.stdout.write(f"  {organization.remote_id} {audit.head(organization)}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from memberships.services import keys
@@ -43,9 +44,10 @@ class Command(BaseCommand):
                 f"{left:,} came under an older key meanwhile: a process still runs with the old setting. Restart "
                 "it, then run this again."
             )
-        self.stdout.write(
-            "Older keys are no longer needed: take them out of TOKEN_ENCRYPTION_KEYS and restart."
-        )
+        if len(settings.TOKEN_ENCRYPTION_KEYS) > 1:
+            self.stdout.write(
+                "Older keys are no longer needed: take them out of TOKEN_ENCRYPTION_KEYS and restart."
+            )
 
     def _check(self) -> None:
         found = keys.count()
