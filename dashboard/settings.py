@@ -139,12 +139,20 @@ LEASE_S = CALL_DEADLINE_S + env.float("LEASE_MARGIN_S", 15.0)
 # Operation
 METRICS_TOKEN = env.str("METRICS_TOKEN", "")
 if METRICS_TOKEN:
-    # Where processes count, each in a file of its own. Read when the first one counts, so it is said here.
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = env.str("METRICS_DIR", "") or str(BASE_DIR / "var" / "metrics")
+    METRICS_DIR = Path(env.str("METRICS_DIR", "") or BASE_DIR / "var" / "metrics")
+    try:
+        METRICS_DIR.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        raise ImproperlyConfigured("METRICS_DIR must be a folder that can be written to.") from None
+    # Each process counts in a file of its own there; the library reads this when it is imported.
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(METRICS_DIR)
 AUDIT_STREAM = env.str("AUDIT_STREAM", "")
 if AUDIT_STREAM not in ("", "stdout") and not AUDIT_STREAM.startswith("file:/"):
-    raise ImproperlyConfigured("AUDIT_STREAM must be stdout, or file: and a whole path: file:/var/log/audit.")
-AUDIT_WEBHOOK_URL = _address("AUDIT_WEBHOOK_URL")
+    raise ImproperlyConfigured(
+        "AUDIT_STREAM must be stdout, or file: and a whole path, such as file:/var/log/roster/audit.jsonl."
+    )
+# As it is written: some receivers make a difference of a slash at the end.
+AUDIT_WEBHOOK_URL = env.str("AUDIT_WEBHOOK_URL", "") if _address("AUDIT_WEBHOOK_URL") else ""
 AUDIT_WEBHOOK_SECRET = env.str("AUDIT_WEBHOOK_SECRET", "")
 if AUDIT_WEBHOOK_URL and not AUDIT_WEBHOOK_SECRET:
     raise ImproperlyConfigured("Set AUDIT_WEBHOOK_SECRET: what goes to AUDIT_WEBHOOK_URL is signed with it.")

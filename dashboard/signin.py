@@ -18,7 +18,7 @@ from django.views.decorators.http import require_GET, require_POST
 from memberships.models import Connection
 from memberships.providers import http
 from memberships.providers.errors import ProviderError, Unavailable
-from memberships.services import attached, connections, jobs, oauth
+from memberships.services import attached, connections, jobs, metrics, oauth
 from memberships.services.connections import NotAllowed
 from memberships.views.access import signed_in
 
@@ -65,8 +65,10 @@ def callback(request: Any) -> HttpResponse:
         with http.deadline(_CALL_S):
             token = _close().authorize_access_token(request)
     except OAuthError as error:
+        metrics.sign_ins.labels("refused").inc()
         return errors.page(request, error)
     except (requests.RequestException, OSError, ValueError):
+        metrics.sign_ins.labels("failed").inc()
         return errors.page(request, Unavailable("Close's sign-in service did not give a usable answer."))
     connection = connections.sign_in(token)
     _begin(request, connection.pk)

@@ -86,6 +86,13 @@ STOPS: list[tuple[str, str | None, str]] = [
     ("MINIMUM_MANAGERS", "0", "MINIMUM_MANAGERS must be 1 or more"),
     ("MINIMUM_MANAGERS", "two", '"MINIMUM_MANAGERS" invalid'),
     ("PLAN_EXPIRES_S", "an hour", '"PLAN_EXPIRES_S" invalid'),
+    ("AUDIT_STREAM", "stderr", "AUDIT_STREAM must be stdout, or file: and a whole path"),
+    ("AUDIT_STREAM", "file:audit.jsonl", "AUDIT_STREAM must be stdout, or file: and a whole path"),
+    ("AUDIT_WEBHOOK_URL", "http://audit.example.com/", "AUDIT_WEBHOOK_URL must start with https://"),
+    ("AUDIT_WEBHOOK_URL", "audit.example.com", "AUDIT_WEBHOOK_URL must be an address"),
+    ("AUDIT_WEBHOOK_URL", "https://audit.example.com/", "Set AUDIT_WEBHOOK_SECRET"),
+    ("QUEUE_LATE_S", "soon", '"QUEUE_LATE_S" invalid'),
+    ("LOG_EMAILS", "some", '"LOG_EMAILS" invalid'),
     ("DEBUG", "maybe", '"DEBUG" invalid'),
 ]
 
@@ -191,3 +198,14 @@ def test_a_forwarded_host_is_never_believed(settings):
 @pytest.mark.parametrize("remote", ["", "unix:", "10.1.2.3:4711"])
 def test_an_address_that_is_none_is_no_proxy(remote, settings):
     assert not believed(settings, ["10.0.0.0/8"], remote, proto="https").is_secure()
+
+
+def test_a_folder_for_counts_that_can_not_be_made_stops_the_start():
+    outcome = start(COMPLETE | {"METRICS_TOKEN": "m" * 32, "METRICS_DIR": "/proc/nowhere"})
+    assert outcome.returncode != 0
+    assert "METRICS_DIR must be a folder that can be written to." in outcome.stderr
+
+
+def test_the_address_of_the_audit_webhook_is_kept_as_it_is_written():
+    audit = {"AUDIT_WEBHOOK_URL": "https://audit.example.com/roster/", "AUDIT_WEBHOOK_SECRET": "s" * 32}
+    assert '"AUDIT_WEBHOOK_URL": "https://audit.example.com/roster/"' in start(COMPLETE | audit, SHOW).stdout

@@ -58,7 +58,12 @@ def run(job_id: str | UUID) -> None:
     job = _load(job_id)
     organization_id = job.organization.remote_id
     with context.about(job_id=job.pk, plan_id=job.plan_id, organization_id=organization_id):
-        _run(job)
+        try:
+            _run(job)
+        except Exception:
+            # The queue notes it too, but no longer knows which job it was.
+            log.exception("this turn broke off")
+            raise
 
 
 def _run(job: Job) -> None:
