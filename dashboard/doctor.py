@@ -10,7 +10,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.core import checks
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 from django.urls import reverse
 from django.utils import timezone
 
@@ -122,7 +122,7 @@ def _database() -> Iterator[Finding]:
     try:
         missing = health.unapplied()
         version = ".".join(str(part) for part in connection.get_database_version())
-    except DatabaseError:
+    except Error:
         yield Finding("database", FAIL, f"{name} can't be reached.", "Check DATABASE_URL and that it runs.")
         return
     if missing:
@@ -182,6 +182,10 @@ def _queue() -> Iterator[Finding]:
 
 
 def _audit() -> Iterator[Finding]:
+    if settings.AUDIT_WEBHOOK_URL and len(settings.AUDIT_WEBHOOK_SECRET) < _LONG_ENOUGH:
+        yield Finding(
+            "audit", WARN, "AUDIT_WEBHOOK_SECRET is short.", "Make one with: openssl rand -base64 32"
+        )
     found = list(audit_stream.states())
     if not found:
         yield Finding("audit", OK, "The audit log is passed on to nobody.")
@@ -204,7 +208,7 @@ def _sign_in_provider() -> Iterator[Finding]:
 def _attached_provider() -> Iterator[Finding]:
     try:
         used = any(installed()) or Organization.objects.filter(provider=registry.ATTACHED).exists()
-    except DatabaseError:
+    except Error:
         used = any(installed())
     if used:
         yield from _provider(registry.ATTACHED)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import Error
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.crypto import constant_time_compare
@@ -64,7 +64,7 @@ class _Database:
     def collect(self) -> Iterator[Metric]:
         try:
             found = list(_gauges())
-        except DatabaseError:
+        except Error:
             found = []
         yield from found
         yield _gauge("roster_database_up", "Whether the database answers", 1.0 if found else 0.0)

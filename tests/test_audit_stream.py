@@ -20,6 +20,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from django.core.management import CommandError, call_command
+from django.db import connection as database
 from django.db import transaction
 from django.utils import timezone
 
@@ -212,6 +213,23 @@ def test_the_time_between_two_tries_grows_up_to_five_minutes(begun, webhook):
     before = webhook.faults.pending()[0].hits
     audit_stream.pass_on()
     assert webhook.faults.pending()[0].hits == before, "nobody tries before that"
+
+
+def test_after_thousands_of_tries_it_is_still_tried(begun, webhook):
+    webhook.faults.fail_next(500, times=None)
+    happen(begun)
+    Sink.objects.update(tries=5000)
+    audit_stream.pass_on()
+    assert Sink.objects.get().tries == 5001
+
+
+def test_a_log_that_was_cut_off_does_not_keep_anybody_busy(begun, receiver):
+    happen(begun, 2)
+    with database.cursor() as cursor:
+        cursor.execute("DELETE FROM memberships_auditentry WHERE number > 2")
+    audit_stream.pass_on()
+    assert len(receiver.got) == 1
+    assert state().backlog == 1, "which the doctor and the metrics go on telling"
 
 
 def test_a_receiver_that_asks_for_a_longer_wait_gets_it(begun, webhook):

@@ -278,6 +278,23 @@ def test_every_line_of_a_job_carries_job_plan_and_organization(written, admin, w
     assert context.ids() == {}, "the next job of this thread starts afresh"
 
 
+def test_a_job_that_breaks_off_is_logged_with_its_ids_and_without_what_broke_it(
+    written, admin, world, northwind, monkeypatch
+):
+    apply(review_role(admin, people(world, northwind, "user", 1), "Restricted User"))
+
+    def broken(run: Run) -> None:
+        raise RuntimeError(f"refresh_token={TOKEN} of ann@example.com")
+
+    monkeypatch.setattr(Run, "go", broken)
+    with pytest.raises(RuntimeError):
+        jobs.run(Job.objects.get().pk)
+    (line,) = [line for line in lines(written) if "exception" in line]
+    assert (line["job_id"], line["organization_id"]) == (str(Job.objects.get().pk), northwind)
+    assert TOKEN not in written.getvalue()
+    assert "ann@example.com" not in written.getvalue()
+
+
 def test_a_page_about_a_plan_or_a_job_carries_its_id(written, admin, world, northwind):
     review = review_role(admin, people(world, northwind, "user", 1), "Restricted User")
     plan_id = re.search(r"/plans/([^/]+)/", review.address)

@@ -86,22 +86,24 @@ def _round(outlet: Outlet, sink: Sink, token: str) -> bool:
         if not holds.update(held_until=timezone.now() + _LEASE):
             return False  # it took too long: somebody else goes on
         try:
-            _deliver(outlet, sink, organization)
+            sent = _deliver(outlet, sink, organization) or sent
         except Undelivered as error:
             _put_off(sink, error)
             return False
-        sent = True
     return sent
 
 
-def _deliver(outlet: Outlet, sink: Sink, organization: Organization) -> None:
-    """The next entries of one organization. Raises Undelivered."""
+def _deliver(outlet: Outlet, sink: Sink, organization: Organization) -> bool:
+    """The next entries of one organization. False when there are none, as in a log that was cut off.
+
+    Raises Undelivered.
+    """
     cursor, _ = Cursor.objects.get_or_create(sink=sink, organization=organization)
     Cursor.objects.filter(pk=cursor.pk).update(tried_at=timezone.now())
     rest = AuditEntry.objects.filter(organization=organization, number__gt=cursor.number)
     entries = list(rest.order_by("number")[:_BATCH])
     if not entries:
-        return
+        return False
     outlet.send(organization, entries)
     Cursor.objects.filter(pk=cursor.pk, number=cursor.number).update(number=entries[-1].number)
     if sink.tries:
@@ -109,11 +111,13 @@ def _deliver(outlet: Outlet, sink: Sink, organization: Organization) -> None:
         sink.tries, sink.failing_since, sink.not_before, sink.error = 0, None, None, ""
     sink.delivered_at = timezone.now()
     sink.save(update_fields=["tries", "failing_since", "not_before", "error", "delivered_at"])
+    return True
 
 
 def _put_off(sink: Sink, error: Undelivered) -> None:
     now = timezone.now()
-    wait_s = max(min(_LONGEST_WAIT_S, 2.0**sink.tries) * random.uniform(0.9, 1.1), error.wait_s)  # noqa: S311
+    backoff_s = min(_LONGEST_WAIT_S, 2.0 ** min(sink.tries, 20))
+    wait_s = max(backoff_s * random.uniform(0.9, 1.1), error.wait_s)  # noqa: S311
     sink.tries += 1
     sink.failing_since = sink.failing_since or now
     sink.not_before = now + timedelta(seconds=wait_s)

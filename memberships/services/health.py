@@ -8,7 +8,7 @@ from functools import cache
 
 import requests
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import Max
@@ -22,7 +22,7 @@ from .configuration import setting
 
 
 def unapplied() -> list[str]:
-    """The migrations that the database lacks. Raises DatabaseError while it can't be reached."""
+    """The migrations that the database lacks. Raises Error while it can't be reached."""
     applied = MigrationRecorder(connection).applied_migrations()
     return [f"{app}.{name}" for app, name in _migrations() if (app, name) not in applied]
 
@@ -103,11 +103,14 @@ class Readiness:
 def readiness() -> Readiness:
     """Can everything be done here that people may ask for? Cheap enough to be asked every few seconds."""
     try:
-        missing = unapplied()
-    except DatabaseError:
+        if missing := unapplied():
+            return Readiness({"database": f"Not applied yet: {', '.join(missing)}."}, {})
+        return _readiness()
+    except Error:
         return Readiness({"database": "It can't be reached."}, {})
-    if missing:
-        return Readiness({"database": f"Not applied yet: {', '.join(missing)}."}, {})
+
+
+def _readiness() -> Readiness:
     problems = {}
     age_s, number = queue_age_s(), workers.alive().count()
     if not number:

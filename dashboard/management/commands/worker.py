@@ -37,6 +37,8 @@ class Command(BaseCommand):
 
 
 def _work() -> None:
+    # By itself a thread prints how it broke off, past the log and all that is taken out there.
+    threading.excepthook = _broke_off
     stopped = threading.Event()
     sweeper = threading.Thread(target=_sweep, args=(stopped,), name="sweeper", daemon=True)
     sweeper.start()
@@ -58,6 +60,10 @@ def _work() -> None:
         stopped.set()
         sweeper.join(timeout=5)
         courier.join(timeout=5)
+
+
+def _broke_off(how: threading.ExceptHookArgs) -> None:
+    log.critical("%s ended", how.thread.name if how.thread else "a thread", exc_info=how.exc_value)
 
 
 def _sweep(stopped: threading.Event) -> None:
