@@ -7,6 +7,13 @@ if __name__ == "__main__":
     if sys.argv[1:2] in (["demo"], ["sandbox"]):
         # These two never hold anything worth a secret, so they start without one.
         os.environ["DEBUG"] = "true"
+    if sys.argv[1:2] == ["doctor"]:
+        # It is asked when something is wrong, and settings that nothing can start with may be just that.
+        from dashboard import findings
+
+        if problem := findings.of_settings():
+            print(findings.written([problem], as_json="--json" in sys.argv))
+            sys.exit(1)
     from django.conf import settings
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line

@@ -239,9 +239,7 @@ def database(name: str, default: str) -> dict[str, Any]:
         stop(sentence)
     try:
         # The server may have been restarted since a connection was last used.
-        found: dict[str, Any] = {
-            **dj_database_url.parse(value, conn_max_age=60, conn_health_checks=True)
-        }
+        found: dict[str, Any] = {**dj_database_url.parse(value, conn_max_age=60, conn_health_checks=True)}
     except ValueError:
         stop(sentence)
     if not found["NAME"] or (found["NAME"] == ":memory:" and not development()):
@@ -265,6 +263,27 @@ def file(name: str, default: Path) -> str:
     value = text(name, str(default))
     if value != ":memory:" and (not Path(value).parent.is_dir() or Path(value).is_dir()):
         stop(f"{name} must be the path of a file in a folder that exists.")
+    return value
+
+
+def folder(name: str, default: Path) -> Path:
+    """A folder that is there or can be made."""
+    value = Path(text(name, str(default)))
+    if (value.exists() and not value.is_dir()) or not value.parent.is_dir():
+        stop(f"{name} must be the path of a folder, in a folder that exists.")
+    return value
+
+
+def stream(name: str) -> str:
+    """Where lines are written: stdout, or a file; empty for nowhere."""
+    value = text(name)
+    path = Path(value.removeprefix("file:"))
+    is_file = value.startswith("file:") and path.is_absolute() and path.parent.is_dir() and not path.is_dir()
+    if value and value != "stdout" and not is_file:
+        stop(
+            f"{name} must be stdout, or file: and a whole path in a folder that exists, such as "
+            "file:/var/log/roster/audit.jsonl."
+        )
     return value
 
 

@@ -59,7 +59,7 @@ class SafeHeaders:
 
 
 class TrustedProxies:
-    """Believes X-Forwarded-Proto and -For only from the proxies in TRUSTED_PROXIES; drops them otherwise."""
+    """Believes X-Forwarded-Proto, -For and X-Request-ID only from TRUSTED_PROXIES; drops them otherwise."""
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
@@ -70,7 +70,9 @@ class TrustedProxies:
         proto = meta.pop("HTTP_X_FORWARDED_PROTO", "")
         forwarded = meta.pop("HTTP_X_FORWARDED_FOR", "")
         meta.pop("HTTP_X_FORWARDED_HOST", None)
+        request_id = meta.pop("HTTP_X_REQUEST_ID", "")
         if self._is_trusted(meta.get("REMOTE_ADDR", "")):
+            meta["HTTP_X_REQUEST_ID"] = request_id
             if proto in ("http", "https"):
                 meta["wsgi.url_scheme"] = proto
                 request.environ["wsgi.url_scheme"] = proto  # type: ignore[attr-defined]

@@ -4,6 +4,7 @@ What is missing, malformed or weak stops the start with one sentence: see enviro
 """
 
 import hmac
+import os
 import sys
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,6 +15,8 @@ from huey.serializer import SignedSerializer
 from . import environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+VAR_DIR = BASE_DIR / "var"
+VAR_DIR.mkdir(exist_ok=True)
 LOOPBACK = environment.LOOPBACK
 DAY_S = 86_400
 
@@ -57,9 +60,17 @@ COMMERCELAYER_WINDOWS = environment.windows("COMMERCELAYER_WINDOWS", "200/60,50/
 
 # For those who run it; all optional.
 METRICS_TOKEN = environment.token("METRICS_TOKEN")
+METRICS_DIR = environment.folder("METRICS_DIR", VAR_DIR / "metrics")
+if METRICS_TOKEN:
+    METRICS_DIR.mkdir(exist_ok=True)
+    # Each process counts in a file of its own there; the library reads this when it is imported.
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(METRICS_DIR)
+AUDIT_STREAM = environment.stream("AUDIT_STREAM")
 environment.together("AUDIT_WEBHOOK_URL", "AUDIT_WEBHOOK_SECRET")
 AUDIT_WEBHOOK_URL = environment.webhook("AUDIT_WEBHOOK_URL")
 AUDIT_WEBHOOK_SECRET = environment.token("AUDIT_WEBHOOK_SECRET")
+QUEUE_LATE_S = environment.integer("QUEUE_LATE_S", 300, least=1, most=DAY_S)
+LOG_EMAILS = environment.boolean("LOG_EMAILS", False)
 
 # How things behave; all optional.
 MIRROR_FRESH_S = environment.integer("MIRROR_FRESH_S", 300, least=0, most=DAY_S)
@@ -94,7 +105,10 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "dashboard.middleware.SafeHeaders",
     "dashboard.middleware.Healthz",
+    "dashboard.probes.Readyz",
+    "dashboard.probes.Metrics",
     "dashboard.middleware.TrustedProxies",
+    "dashboard.observing.Observed",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -126,8 +140,6 @@ TEMPLATES = [
     },
 ]
 
-VAR_DIR = BASE_DIR / "var"
-VAR_DIR.mkdir(exist_ok=True)
 DATABASES = {"default": environment.database("DATABASE_URL", f"sqlite:///{VAR_DIR / 'roster.sqlite3'}")}
 POSTGRESQL = DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql"
 if POSTGRESQL:
@@ -245,12 +257,29 @@ USE_THOUSAND_SEPARATOR = False
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "formatters": {
+        "scrubbed": {
+            "()": "dashboard.logs.Plain" if DEVELOPMENT else "dashboard.logs.JsonLines",
+            "emails": LOG_EMAILS,
+            "secrets": [
+                SECRET_KEY,
+                *TOKEN_ENCRYPTION_KEYS,
+                CLOSE_CLIENT_SECRET,
+                COMMERCELAYER_CLIENT_SECRET,
+                METRICS_TOKEN,
+                AUDIT_WEBHOOK_SECRET,
+                urlsplit(REDIS_URL).password or "",
+                str(DATABASES["default"].get("PASSWORD", "")),
+            ],
+        }
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "scrubbed"}},
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {
         "huey": {"level": "WARNING"},
         "django.tasks": {"level": "WARNING"},
+        # What was asked and how it ended stands in our own line; this one has the whole path.
+        "django.request": {"level": "ERROR"},
         # Both print addresses, and the sign-in's carry a code.
         "urllib3": {"level": "WARNING"},
         "authlib": {"level": "WARNING"},

@@ -21,7 +21,7 @@ from memberships.domain.browsers import described
 from memberships.models import Connection, scope
 from memberships.providers import http
 from memberships.providers.errors import ProviderError, Unavailable
-from memberships.services import attached, connections, jobs, oauth, throttle
+from memberships.services import attached, connections, jobs, metrics, oauth, throttle
 from memberships.services.connections import NotAllowed, SomebodyElse
 from memberships.views.access import signed_in
 
@@ -100,8 +100,10 @@ def callback(request: Any) -> HttpResponse:
         with http.deadline(_CALL_S):
             token = _close().authorize_access_token(request)
     except OAuthError as error:
+        metrics.sign_ins.labels("refused").inc()
         return errors.page(request, error, back)
     except (requests.RequestException, OSError, ValueError):
+        metrics.sign_ins.labels("failed").inc()
         problem = Unavailable("Close's sign-in service did not give a usable answer.")
         return errors.page(request, problem, back)
     try:

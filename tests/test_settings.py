@@ -83,6 +83,7 @@ NUMBERS = [
     ("MINIMUM_MANAGERS", 1, 1, 100),
     ("INVITATIONS_PER_DAY", 2000, 0, 100_000),
     ("SIGN_INS_PER_MINUTE", 20, 1, 10_000),
+    ("QUEUE_LATE_S", 300, 1, 86_400),
     ("SESSION_ABSOLUTE_S", 43_200, 300, 2_592_000),
     ("SESSION_IDLE_S", 7200, 60, 2_592_000),
 ]
@@ -105,7 +106,8 @@ OPTIONAL = [
     *("CLOSE_APP_URL", "CLOSE_API_URL", "CLOSE_PKCE", "CLOSE_ORGANIZATIONS"),
     *("COMMERCELAYER_AUTH_URL", "COMMERCELAYER_API_URL", "COMMERCELAYER_WINDOWS"),
     *("COMMERCELAYER_CLIENT_ID", "COMMERCELAYER_CLIENT_SECRET", "COMMERCELAYER_FOR_CLOSE_ORGANIZATION"),
-    *("METRICS_TOKEN", "AUDIT_WEBHOOK_URL", "AUDIT_WEBHOOK_SECRET"),
+    *("METRICS_TOKEN", "METRICS_DIR", "AUDIT_STREAM", "AUDIT_WEBHOOK_URL", "AUDIT_WEBHOOK_SECRET"),
+    "LOG_EMAILS",
 ]
 
 KEY = COMPLETE["TOKEN_ENCRYPTION_KEYS"]
@@ -239,6 +241,20 @@ STOPS: list[tuple[Mapping[str, str | None], str]] = [
         "QUEUE_FILE must be the path of a file in a folder that exists",
     ),
     ({"QUEUE_FILE": str(ROOT)}, "QUEUE_FILE must be the path of a file in a folder that exists"),
+    *(
+        ({"METRICS_DIR": path}, "METRICS_DIR must be the path of a folder, in a folder that exists")
+        for path in ("/there/is/no/such/folder/metrics", str(ROOT / "manage.py"))
+    ),
+    *(
+        ({"AUDIT_STREAM": to}, "AUDIT_STREAM must be stdout, or file: and a whole path")
+        for to in (
+            "stderr",
+            "file:audit.jsonl",
+            "/var/log/audit.jsonl",
+            f"file:{ROOT}",
+            "file:/no/such/folder/a",
+        )
+    ),
     ({"AUDIT_WEBHOOK_URL": "https://logs.example.com/"}, "Set AUDIT_WEBHOOK_SECRET too"),
     ({"AUDIT_WEBHOOK_SECRET": RANDOM}, "Set AUDIT_WEBHOOK_URL too"),
     *(
@@ -252,7 +268,7 @@ STOPS: list[tuple[Mapping[str, str | None], str]] = [
             "https://logs example.com/",
         )
     ),
-    *(({name: "maybe"}, f"{name} must be true or false.") for name in ("DEBUG", "CLOSE_PKCE")),
+    *(({name: "maybe"}, f"{name} must be true or false.") for name in ("DEBUG", "CLOSE_PKCE", "LOG_EMAILS")),
     *(
         ({name: value}, f"{name} must be a whole number from {least} to {most}, such as {default}.")
         for name, default, least, most in NUMBERS
@@ -288,8 +304,8 @@ def test_what_is_missing_malformed_or_weak_stops_the_start_with_its_sentence(num
 
 def test_every_setting_is_tried():
     read = re.findall(
-        r"environment\.(?:address|boolean|database|file|given|hosts|ids|integer|keys|networks|origins|redis|seconds"
-        r"|secret|text|token|webhook|windows)\(\s*\"([A-Z_]+)\"",
+        r"environment\.(?:address|boolean|database|file|folder|given|hosts|ids|integer|keys|networks|origins|redis|seconds"
+        r"|secret|stream|text|token|webhook|windows)\(\s*\"([A-Z_]+)\"",
         (ROOT / "dashboard" / "settings.py").read_text(),
     )
     tried = {name for changes, _ in STOPS for name in changes}
@@ -462,3 +478,14 @@ def test_a_forwarded_host_is_never_believed(settings):
 @pytest.mark.parametrize("remote", ["", "unix:", "10.1.2.3:4711"])
 def test_an_address_that_is_none_is_no_proxy(remote, settings):
     assert not believed(settings, ["10.0.0.0/8"], remote, proto="https").is_secure()
+
+
+def test_a_folder_for_counts_that_can_not_be_made_stops_the_start():
+    outcome = start(COMPLETE | {"METRICS_TOKEN": "m" * 32, "METRICS_DIR": "/proc/nowhere"})
+    assert outcome.returncode != 0
+    assert "METRICS_DIR must be a folder that can be written to." in outcome.stderr
+
+
+def test_the_address_of_the_audit_webhook_is_kept_as_it_is_written():
+    audit = {"AUDIT_WEBHOOK_URL": "https://audit.example.com/roster/", "AUDIT_WEBHOOK_SECRET": "s" * 32}
+    assert '"AUDIT_WEBHOOK_URL": "https://audit.example.com/roster/"' in start(COMPLETE | audit, SHOW).stdout

@@ -3,6 +3,7 @@
 from .audit import AuditEntry
 from .connections import Connection, Login, Organization
 from .limits import Window
+from .operation import Cursor, Sink, Worker
 from .plans import Cause, Job, Outcome, Plan, PlanRow
 from .roster import MirroredGroup, MirroredMember, MirroredRole, Selection
 
@@ -10,6 +11,7 @@ __all__ = [
     "AuditEntry",
     "Cause",
     "Connection",
+    "Cursor",
     "Job",
     "Login",
     "MirroredGroup",
@@ -20,5 +22,7 @@ __all__ = [
     "Plan",
     "PlanRow",
     "Selection",
+    "Sink",
     "Window",
+    "Worker",
 ]

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from . import MembershipProvider
-from .http import Api, Credentials, Service
+from .http import Api, Credentials, Observer, Service
 from .pacing import Pacing
 
 
@@ -21,7 +21,16 @@ class Client(MembershipProvider):
         deadline_s: float,
         patient: bool = False,
         pace: Pacing | None = None,
+        observer: Observer | None = None,
     ) -> None:
         """`api_url` is the host's address; see `Api` for the other arguments."""
         self.organization_id = organization_id
-        self.api = Api(api_url, self.service, credentials, deadline_s=deadline_s, patient=patient, pace=pace)
+        self.api = Api(
+            api_url,
+            self.service,
+            credentials,
+            deadline_s=deadline_s,
+            patient=patient,
+            pace=pace,
+            observer=observer,
+        )

@@ -37,6 +37,26 @@ class Credentials(Protocol):
         ...
 
 
+class Observer(Protocol):
+    """Is told what calls cost. May be called by several threads at once, and must not raise."""
+
+    def answered(self, kind: str, status: int | None, seconds: float) -> None:
+        """One exchange is over. `kind` is "read" or "write"; `status` is None where there was no usable answer."""
+        ...
+
+    def waited(self, seconds: float) -> None:
+        """A call was held back for so long, for the sake of a rate limit."""
+        ...
+
+
+class Unobserved:
+    """Nobody wants to know."""
+
+    def answered(self, kind: str, status: int | None, seconds: float) -> None: ...
+
+    def waited(self, seconds: float) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """What there is to know of an API before it is called.
@@ -60,6 +80,7 @@ class Api:
     `patient` is for jobs: it waits up to 2 s for a rate limit; a page never waits, and a longer wait is the caller's
     business (RateLimited). `deadline_s` bounds a whole call with all its attempts, however slowly an answer trickles:
     nothing is under way after it. `pace` spreads the calls; without one, only what the provider announces is obeyed.
+    `observer` is told of each exchange and each wait.
     """
 
     def __init__(
@@ -71,6 +92,7 @@ class Api:
         deadline_s: float,
         patient: bool = False,
         pace: Pacing | None = None,
+        observer: Observer | None = None,
     ) -> None:
         """`url` is the host's address."""
         self.base_url = url.rstrip("/") + service.path
@@ -80,6 +102,7 @@ class Api:
         self.deadline_s = deadline_s
         self.patient = patient
         self.pace: Pacing = pace or Pace()
+        self.observer: Observer = observer or Unobserved()
         self._known_good, self._known_until = "", 0.0
         self._session = obey_deadlines(requests.Session())
 
@@ -145,14 +168,19 @@ class Api:
         wait_s = self.pace.take(group, _SHORT_WAIT_S if self.patient else None)
         if wait_s > _SHORT_WAIT_S:
             raise RateLimited(f"{self.name} allows no more calls for {wait_s:.0f} s.", wait_s)
-        time.sleep(wait_s)
+        self._wait(wait_s)
         try:
             return self._send(give_up, method, path, header, group, *rest)
         except RateLimited as limit:
             if not self.patient or limit.retry_after_s > _SHORT_WAIT_S:
                 raise
-            time.sleep(limit.retry_after_s)
+            self._wait(limit.retry_after_s)
         return self._send(give_up, method, path, header, group, *rest)
+
+    def _wait(self, seconds: float) -> None:
+        if seconds > 0:
+            self.observer.waited(seconds)
+            time.sleep(seconds)
 
     def _send(
         self,
@@ -167,17 +195,21 @@ class Api:
         left_s = give_up - time.monotonic()
         if left_s <= 0:
             raise NotSent(f"{self.name} could not be asked within {self.deadline_s:.0f} s.")
-        status, headers, content = exchange(
-            self._session,
-            self.name,
-            left_s,
-            method,
-            self.base_url + path,
-            auth=_Header(header),
-            params=params,
-            json=body,
-            headers=self.service.headers,
-        )
+        began, status = time.monotonic(), None
+        try:
+            status, headers, content = exchange(
+                self._session,
+                self.name,
+                left_s,
+                method,
+                self.base_url + path,
+                auth=_Header(header),
+                params=params,
+                json=body,
+                headers=self.service.headers,
+            )
+        finally:
+            self.observer.answered(group.partition(" ")[0], status, time.monotonic() - began)
         self.pace.learn(group, headers)
         if status == 429:
             wait_s = retry_after_s(headers, self.service.wait_after_429_s)
@@ -213,7 +245,14 @@ def _nothing_sent() -> Iterator[None]:
 
 
 def exchange(
-    http: requests.Session, name: str, deadline_s: float, method: str, url: str, **kwargs: Any
+    http: requests.Session,
+    name: str,
+    deadline_s: float,
+    method: str,
+    url: str,
+    *,
+    largest: int = LARGEST_ANSWER,
+    **kwargs: Any,
 ) -> tuple[int, requests.structures.CaseInsensitiveDict[str], bytes]:
     """One HTTP exchange, complete within `deadline_s`: status, headers, body. Raises Unavailable otherwise."""
     with deadline(deadline_s) as its_deadline:
@@ -229,7 +268,7 @@ def exchange(
                 content = bytearray()
                 for chunk in response.iter_content(65536):
                     content += chunk
-                    if len(content) > LARGEST_ANSWER:
+                    if len(content) > largest:
                         raise Unavailable(f"{name} gave an answer that is too large.")
                 if its_deadline.passed:  # a body without a length just ends when its socket is shut
                     raise Unavailable(f"{name} did not answer within {deadline_s:.0f} s.")
@@ -237,6 +276,8 @@ def exchange(
         except (requests.RequestException, OSError, ValueError) as error:
             if its_deadline.passed or isinstance(error, requests.Timeout):
                 raise Unavailable(f"{name} did not answer within {deadline_s:.0f} s.") from None
+            if isinstance(error, requests.exceptions.SSLError):
+                raise Unavailable(f"{name} can't prove with a certificate who it is.") from None
             # The error's own text can hold the URL; it is of no use to the reader either.
             raise Unavailable(f"{name} can't be reached, or broke off its answer.") from None
 

@@ -34,6 +34,12 @@ def client(
     return found
 
 
+def front_door(name: str, api_url: str) -> str:
+    """An address that answers anybody: with a refusal whoever has no credentials."""
+    service = _CLIENTS[name].service
+    return f"{api_url.rstrip('/')}{service.path}{service.whoami}"
+
+
 def token(name: str, auth_url: str, client_id: str, client_secret: str, *, deadline_s: float) -> Token:
     """Exchange somebody's own client id and secret. Raises Refused with a sentence when they are wrong."""
     return _TOKENS[name](auth_url, client_id, client_secret, deadline_s=deadline_s)

@@ -47,17 +47,20 @@ def record(organization: Organization, entries: Sequence[AuditEntry]) -> None:
     Organization.objects.filter(pk=organization.pk).update(audit_number=number, audit_hash=previous)
 
 
-def chained(entry: AuditEntry) -> str:
-    """SHA-256 over the entry's content and the hash of the one before it."""
-    content: dict[str, Any] = {name: getattr(entry, name) for name in _HASHED}
-    content |= {
+def content(entry: AuditEntry) -> dict[str, Any]:
+    """All that an entry's hash is made of: what it says, and the hash of the one before it."""
+    return {name: getattr(entry, name) for name in _HASHED} | {
         "at": entry.at.isoformat(timespec="microseconds"),
         "since": entry.since.isoformat(timespec="microseconds") if entry.since else "",
         "happened_at": entry.happened_at.isoformat(timespec="microseconds") if entry.happened_at else "",
         "plan_id": str(entry.plan_id or ""),
         "previous": entry.previous_hash,
     }
-    canonical = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def chained(entry: AuditEntry) -> str:
+    """SHA-256 over the entry's content and the hash of the one before it."""
+    canonical = json.dumps(content(entry), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 

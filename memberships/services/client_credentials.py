@@ -15,6 +15,7 @@ from memberships.providers.errors import Detached, ProviderError, RateLimited, R
 
 from .configuration import setting
 from .credentials import CALL_S, StoredCredentials, replaced
+from .observing import token_call
 from .windows import Windows
 
 LABEL = registry.capabilities(registry.ATTACHED).label
@@ -43,9 +44,18 @@ def ask(client_id: str, client_secret: str, *, deadline_s: float | None = None) 
         raise RateLimited(f"{LABEL} allows no more sign-ins for {wait_s:.0f} s.", wait_s)
     time.sleep(wait_s)
     auth_url = setting(registry.ATTACHED, "AUTH_URL")
-    token = registry.token(
-        registry.ATTACHED, auth_url, client_id, client_secret, deadline_s=deadline_s or CALL_S
-    )
+    with token_call(registry.ATTACHED) as status:
+        try:
+            token = registry.token(
+                registry.ATTACHED, auth_url, client_id, client_secret, deadline_s=deadline_s or CALL_S
+            )
+        except Refused as refusal:
+            status.append(refusal.status)
+            raise
+        except RateLimited:
+            status.append(429)
+            raise
+        status.append(200)
     return Granted(token.access_token, timezone.now() + timedelta(seconds=token.expires_in_s))
 
 

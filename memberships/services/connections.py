@@ -19,9 +19,10 @@ from memberships.providers import Capabilities, MembershipProvider, registry
 from memberships.providers.errors import Detached, Disconnected, ProviderError, Refused, Unavailable
 from memberships.providers.http import Credentials
 
-from . import audit, oauth
+from . import audit, metrics, oauth
 from .client_credentials import StoredSecret
 from .configuration import served, setting
+from .observing import Observed
 from .windows import Windows
 
 # While the provider doesn't answer, pages don't wait for it each time.
@@ -49,6 +50,9 @@ class SomebodyElse(Exception):
     def __init__(self, expected: Connection) -> None:
         super().__init__("another person or organization")
         self.expected = expected
+
+
+_RESULTS = {NotAllowed: "not allowed", NotServed: "not served", SomebodyElse: "somebody else"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +110,7 @@ def client(
         deadline_s=deadline_s or usual_s,
         patient=patient,
         pace=Windows(provider, limits) if limits else None,
+        observer=Observed(provider),
     )
 
 
@@ -122,7 +127,8 @@ def sign_in(token: Mapping[str, Any], expected: Connection | None = None) -> Con
             expected.user_id,
         ):
             raise SomebodyElse(expected)
-    except (NotAllowed, NotServed, SomebodyElse, ProviderError):
+    except (NotAllowed, NotServed, SomebodyElse, ProviderError) as error:
+        metrics.sign_ins.labels(_RESULTS.get(type(error), "failed")).inc()
         oauth.revoke(str(token.get("refresh_token", "")))
         raise
     with transaction.atomic():
@@ -148,6 +154,7 @@ def sign_in(token: Mapping[str, Any], expected: Connection | None = None) -> Con
         )
         with scope.within(organization):
             audit.record(organization, [audit.signed_in(connection)])
+    metrics.sign_ins.labels("signed in").inc()
     return connection
 
 

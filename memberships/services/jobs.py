@@ -19,7 +19,7 @@ from memberships.domain.plan import Action, Verdict
 from memberships.models import Connection, Job, Organization, Outcome
 from memberships.providers.errors import Disconnected, RateLimited, Refused, Unavailable
 
-from . import roster
+from . import context, metrics, roster
 from .lease import Lease, LeaseLost
 from .run import STOPPED, Later, Run
 
@@ -62,15 +62,26 @@ def run(job_id: str | UUID) -> None:
     Returns early when someone else writes to the organization, or when it has to wait.
     """
     job = _load(job_id)
+    organization_id = job.organization.remote_id
+    with context.about(job_id=job.pk, plan_id=job.plan_id, organization_id=organization_id):
+        try:
+            _run(job)
+        except Exception:
+            # The queue notes it too, but no longer knows which job it was.
+            log.exception("this turn broke off")
+            raise
+
+
+def _run(job: Job) -> None:
     lease = Lease.take(job.organization) if _is_due(job) else None
     if lease is None:
         return
     try:
         # Whoever had the lease until just now may have ended or put off this very job.
-        if _is_due(job := _load(job_id)):
+        if _is_due(job := _load(job.pk)):
             _turn(job, lease)
     except LeaseLost:
-        log.warning("job %s: another worker took over", job.pk)
+        log.warning("another worker took over")
         return
     lease.release()
     _refresh_after(job)
@@ -109,9 +120,11 @@ def _turn(job: Job, lease: Lease) -> None:
         Run(job, lease).go()
     except Disconnected as error:
         _park(job, lease, Job.State.PAUSED, str(error))
-    except (Later, RateLimited) as error:
-        wait_s = error.wait_s if isinstance(error, Later) else error.retry_after_s
-        _put_off(job, lease, wait_s, str(error))
+    except Later as error:
+        _put_off(job, lease, error.wait_s, str(error))
+    except RateLimited as error:
+        metrics.waits_s.labels(job.organization.provider, "job").inc(error.retry_after_s)
+        _put_off(job, lease, error.retry_after_s, str(error))
     except (Refused, Unavailable) as error:  # refused to let us read: no less temporary than no answer
         tries = min(job.unreadable_tries, len(_UNREADABLE_S) - 1)
         Job.objects.filter(pk=job.pk).update(unreadable_tries=job.unreadable_tries + 1)

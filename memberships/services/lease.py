@@ -40,7 +40,7 @@ class Lease:
             raise LeaseLost
 
     def release(self) -> None:
-        self._mine().update(writer_token="", writer_until=None)
+        self._mine().update(writer_token="", writer_until=timezone.now())
 
     def _mine(self) -> QuerySet[Organization]:
         return Organization.objects.filter(pk=self.organization_pk, writer_token=self.token)

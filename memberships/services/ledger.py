@@ -13,7 +13,7 @@ from memberships.domain.people import ROLE
 from memberships.domain.plan import APPS_STEP, ROLE_STEP, Row, Verdict, at_step
 from memberships.models import Cause, Job, Outcome, PlanRow
 
-from . import audit
+from . import audit, metrics
 from .lease import Lease
 from .wording import Words
 
@@ -99,8 +99,14 @@ class Ledger:
                 )
             ]
             audit.record(self.job.organization, entries)
+        for finding, keys in alike.items():
+            self.tally(finding.outcome, len(keys))
         for pk, finding in findings.items():
             self.show(pk, **asdict(finding), settled_at=now)
+
+    def tally(self, outcome: Outcome, number: int) -> None:
+        """Count for the metrics what has become of so many rows."""
+        metrics.rows.labels(self.job.organization.provider, outcome.value).inc(number)
 
     def show(self, pk: int, **fields: object) -> None:
         """What was just written to a row, in the copy at hand."""

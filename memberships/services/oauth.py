@@ -12,10 +12,11 @@ from django.conf import settings
 from django.utils import timezone
 
 from memberships.models import Connection
-from memberships.providers import http
+from memberships.providers import http, registry
 from memberships.providers.errors import Disconnected, Unavailable
 
 from .credentials import CALL_S, StoredCredentials, replaced
+from .observing import token_call
 
 AUTHORIZE_PATH = "/oauth2/authorize/"
 TOKEN_PATH = "/oauth2/token/"
@@ -34,7 +35,9 @@ class TokenSession(OAuth2Session):
 
     def request(self, method: str, url: str, **kwargs: Any) -> requests.Response:
         """Never led elsewhere: a redirect would take the client secret along."""
-        answer: requests.Response = super().request(method, url, **(kwargs | {"allow_redirects": False}))
+        with token_call(registry.SIGN_IN) as status:
+            answer: requests.Response = super().request(method, url, **(kwargs | {"allow_redirects": False}))
+            status.append(answer.status_code)
         return answer
 
     def parse_response_token(self, resp: requests.Response) -> Any:

@@ -549,6 +549,8 @@ class Run:
             Job.objects.filter(pk=self.job.pk).update(
                 state=Job.State.FINISHED, note=self.note[:300], not_before=None, finished_at=timezone.now()
             )
+        for outcome in UNSETTLED:
+            self.ledger.tally(outcome, len(self.ledger.with_outcome(outcome)))
 
 
 def _sent_or_not(stored: PlanRow) -> str:

@@ -13,7 +13,7 @@ from django.shortcuts import redirect
 from django_htmx.http import HttpResponseClientRedirect
 
 from memberships.models import Connection, Organization, scope
-from memberships.services import connections
+from memberships.services import connections, context
 from memberships.services.connections import Access, NotAllowed
 
 
@@ -35,6 +35,7 @@ def manager_required(view: Callable[..., HttpResponseBase]) -> Callable[..., Htt
         connection = current(request)
         if connection is None:
             return to_sign_in(request)
+        context.add(organization_id=connection.organization.remote_id)
         with scope.within(connection.organization):
             access = connections.access(connection)
             if not access.allowed:

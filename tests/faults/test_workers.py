@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import itertools
+import json
 import re
+import shutil
 import sqlite3
 import time
 from collections import Counter
@@ -15,13 +18,16 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.core.management import call_command
 from django.db import connection as database
 from django.utils import timezone
 
-from memberships.models import Connection, Job
-from memberships.services import connections, jobs, proposals
-from sandbox.messages import Request
+from memberships.models import Connection, Job, Organization
+from memberships.services import audit, connections, jobs, proposals
+from sandbox.limits import Limits
+from sandbox.messages import Request, Response
 from sandbox.rehearsal import HARBOR, SALES_MANAGER
+from sandbox.server import Server, background
 from tests.faults.mishaps import MISHAPS, Effect, Mishap
 from tests.faults.rig import Rig
 from tests.faults.stage import CALL_DEADLINE_S, ENDED, HANG_S, Stage
@@ -436,3 +442,112 @@ def test_a_page_and_workers_press_on_a_plan_once(stage):
     stage.start()
     finished(stage, job)
     assert set(stage.outcomes(job)) == {"done"}
+
+
+@pytest.mark.faults(spread=True)
+def test_the_audit_log_is_passed_on_once_and_in_order_and_holds_no_job_up_while_nobody_receives_it(
+    stage, monkeypatch
+):
+    """Three workers, of which one is killed; the receiver says nothing for as long as the job lasts."""
+    got: list[int] = []
+
+    def receive(request: Request) -> Response:
+        got.extend(json.loads(line)["number"] for line in request.body.splitlines())
+        return Response(204)
+
+    with background(Server(receive, Limits())) as receiver:
+        monkeypatch.setenv("AUDIT_WEBHOOK_URL", f"{receiver.url}/audit")
+        monkeypatch.setenv("AUDIT_WEBHOOK_SECRET", "a secret that signs what is sent")
+        receiver.faults.delay(3600, times=None)
+        stage.start()
+        stage.until(lambda: stage.query("SELECT * FROM memberships_sink"), "a beginning")
+        began = stage.query("SELECT audit_number FROM memberships_organization")[0]["audit_number"]
+        job = stage.job(three_bulks)
+        stage.start()
+        at = time.monotonic()
+        finished(stage, job)
+        assert time.monotonic() - at < 15
+        stage.until(lambda: len(stage.query("SELECT * FROM memberships_worker")) == 2, "a second heartbeat")
+        stage.kill()
+        receiver.faults.clear()
+        stage.execute("UPDATE memberships_sink SET not_before = NULL, held_until = NULL")
+        stage.start()
+        stage.start()
+        last = stage.query("SELECT audit_number FROM memberships_organization")[0]["audit_number"]
+        stage.until(lambda: got and got[-1] == last, "the last entry")
+        assert got == list(range(began + 1, last + 1))
+
+
+# The database is lost, and a backup put in its place as docs/backup.md says
+
+
+def lose_everything(stage: Stage) -> None:
+    stage.kill()
+    for worker in stage.workers:
+        worker.wait()
+    for path in stage.path.parent.glob("*.sqlite3*"):
+        path.unlink()
+
+
+def back_up(stage: Stage, target: Path) -> None:
+    with stage.here():
+        call_command("backup", str(target), stdout=io.StringIO())
+
+
+def put_back(stage: Stage, backup: Path) -> None:
+    shutil.copy(backup, stage.path)
+    with stage.here():
+        organization = Organization.objects.get()
+        assert audit.verify(organization) == []
+        assert Connection.objects.get().access_token, "it opens with the keys that are set"
+
+
+@pytest.mark.faults(spread=True)
+def test_a_job_that_was_open_in_a_backup_goes_on_and_its_receipt_is_true(stage, tmp_path):
+    backup = tmp_path / "roster.backup"
+    job = stage.job(three_bulks)
+
+    def copied_and_lost() -> None:
+        back_up(stage, backup)
+        stage.kill()
+
+    stage.at_call(2, BULK, copied_and_lost, moment="after")
+    stage.start().wait(60)
+    lose_everything(stage)
+    put_back(stage, backup)
+    second_life(stage, job)
+
+
+@pytest.mark.faults
+def test_what_was_done_after_a_backup_is_not_done_again_when_it_is_put_back(stage, tmp_path):
+    """What was on its way is settled by reading; what came after it looks like somebody else's doing."""
+    backup = tmp_path / "roster.backup"
+    job = stage.job(three_bulks)
+    stage.at_call(2, BULK, lambda: back_up(stage, backup), moment="after")
+    stage.start()
+    finished(stage, job)
+    lose_everything(stage)
+    put_back(stage, backup)
+    calls = stage.rig.calls("PUT")
+    stage.start()
+    stage.wait_for(job, "finished")
+    assert stage.rig.calls("PUT") == calls
+    assert stage.outcomes(job) == ["done"] * 4 + ["refused"] * 2
+    told = stage.query("SELECT error FROM memberships_planrow WHERE outcome = 'refused'")
+    assert all("Changed by someone else since the review" in row["error"] for row in told)
+
+
+@pytest.mark.faults
+def test_a_token_renewed_after_a_backup_pauses_the_job_until_somebody_signs_in(stage, tmp_path):
+    backup = tmp_path / "roster.backup"
+    job = stage.job(three_bulks)
+    back_up(stage, backup)
+    stage.world.expire_access_tokens()
+    stage.start()
+    finished(stage, job)
+    lose_everything(stage)
+    put_back(stage, backup)
+    stage.start()
+    assert stage.wait_for(job, *ENDED) == "paused"
+    stage.sign_in()
+    stage.wait_for(job, "finished")

@@ -51,7 +51,7 @@ class Command(BaseCommand):
         home = settings.VAR_DIR / "demo" / str(port)
         shutil.rmtree(home, ignore_errors=True)
         home.mkdir(parents=True)
-        own = ("CLOSE_", "COMMERCELAYER_")
+        own = ("CLOSE_", "COMMERCELAYER_", "AUDIT_")
         environment = {name: value for name, value in os.environ.items() if not name.startswith(own)} | {
             "DEBUG": "true",
             "SECRET_KEY": secrets.token_urlsafe(50),

@@ -34,4 +34,18 @@ class Command(BaseCommand):
                 blocking_threads=4,
                 websockets=False,
                 log_access=settings.DEVELOPMENT and options["verbosity"] > 1,
+                log_dictconfig=_its_logs(),
             ).serve()
+
+
+def _its_logs() -> dict[str, Any]:
+    """The server's own few lines, written as all others are."""
+    ours = settings.LOGGING
+    return {
+        "formatters": ours["formatters"],
+        "handlers": ours["handlers"],
+        "loggers": {
+            "_granian": {"handlers": ["console"], "propagate": False},
+            "granian.access": {"handlers": ["console"], "propagate": False},
+        },
+    }

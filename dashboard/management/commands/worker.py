@@ -12,17 +12,18 @@ from typing import Any
 from django.conf import settings
 from django.core.cache import cache
 from django.core.management.base import BaseCommand, CommandParser
-from django.db import close_old_connections, connections
+from django.db import Error, close_old_connections, connections
 from huey.contrib.djhuey import HUEY
 
 from dashboard import processes
+from memberships.services import audit_stream, jobs, selection, throttle, workers
 from memberships.services import connections as sign_ins
-from memberships.services import jobs, selection, throttle
 
 log = logging.getLogger(__name__)
 
 _THREADS = 4
 _SWEEP_S = 2.0
+_PASS_ON_S = 1.0
 _TIDY_S = 3600.0
 
 
@@ -38,9 +39,13 @@ class Command(BaseCommand):
 
 
 def _work() -> None:
+    # By itself a thread prints how it broke off, past the log and all that is taken out there.
+    threading.excepthook = _broke_off
     stopped = threading.Event()
     sweeper = threading.Thread(target=_sweep, args=(stopped,), name="sweeper", daemon=True)
     sweeper.start()
+    courier = threading.Thread(target=_pass_on, args=(stopped,), name="courier", daemon=True)
+    courier.start()
     consumer = HUEY.create_consumer(
         workers=_THREADS,
         worker_type="thread",
@@ -56,13 +61,22 @@ def _work() -> None:
     finally:
         stopped.set()
         sweeper.join(timeout=5)
+        courier.join(timeout=5)
+
+
+def _broke_off(how: threading.ExceptHookArgs) -> None:
+    log.critical("%s ended", how.thread.name if how.thread else "a thread", exc_info=how.exc_value)
 
 
 def _sweep(stopped: threading.Event) -> None:
-    tidied = -_TIDY_S
-    while not stopped.wait(_SWEEP_S):
+    tidied, beaten = -_TIDY_S, 0.0
+    heartbeat = workers.Heartbeat()
+    while not stopped.is_set():
         close_old_connections()
         try:
+            if time.monotonic() - beaten > workers.BEAT_S - _SWEEP_S:
+                heartbeat.beat()
+                beaten = time.monotonic()
             jobs.sweep()
             if time.monotonic() - tidied > _TIDY_S:
                 tidied = time.monotonic()
@@ -73,6 +87,23 @@ def _sweep(stopped: threading.Event) -> None:
             # The database or the queue is away for a while, which each says in its own way: the next round finds the
             # same rows.
             log.exception("sweeping failed")
+        stopped.wait(_SWEEP_S)
+    try:
+        heartbeat.end()
+    except Error:
+        log.warning("the heartbeat stays until somebody tidies: the database is away")
+    connections.close_all()
+
+
+def _pass_on(stopped: threading.Event) -> None:
+    """The audit log, in a thread of its own: whoever receives it may take its time."""
+    while not stopped.wait(_PASS_ON_S):
+        close_old_connections()
+        try:
+            audit_stream.pass_on()
+        except Exception:
+            # Whatever it was: nobody else goes on with it, and the entries are still there for the next round.
+            log.exception("passing the audit log on failed")
     connections.close_all()
 
 
@@ -81,6 +112,7 @@ def _tidy() -> None:
     selection.forget_old()
     sign_ins.forget_old()
     throttle.forget_old()
+    workers.forget_old()
     clear_expired_sessions = import_module(settings.SESSION_ENGINE).SessionStore.clear_expired
     clear_expired_sessions()
     # The queue keeps a record of every task for ever; ours are in the job's own rows.

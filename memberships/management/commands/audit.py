@@ -1,4 +1,4 @@
-"""`manage.py audit verify`: is the audit log as it was written?"""
+"""`manage.py audit verify`: is the audit log as it was written? `audit resend`: pass it on once more."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from memberships.models import Organization
-from memberships.services import audit
+from memberships.services import audit, audit_outlets, audit_stream
 
 
 class Command(BaseCommand):
     help = (
-        "Check the audit log's chain of hashes. Ends with 1 when an entry was changed, removed or reordered."
+        "Check the audit log's chain of hashes, or pass entries on again. A check ends with 1 when an entry was "
+        "changed, removed or reordered."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -25,12 +26,32 @@ class Command(BaseCommand):
             "--head", metavar="N:HASH", help="a head kept elsewhere, as every export prints it"
         )
 
+        resend = actions.add_parser("resend", help="pass entries on again, to whoever lost them")
+        resend.add_argument(
+            "--organization", metavar="ID", help="the provider's id; may be left out for all of them"
+        )
+        resend.add_argument(
+            "--from", dest="number", type=int, default=1, metavar="N", help="the first entry; all by default"
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         organizations = Organization.objects.order_by("pk")
         if options["organization"]:
             organizations = organizations.filter(remote_id=options["organization"])
         if not organizations:
             raise CommandError("There is no such organization here.")
+        if options["action"] == "resend":
+            self._resend(list(organizations), options["number"])
+        else:
+            self._verify(list(organizations), options)
+
+    def _resend(self, organizations: list[Organization], number: int) -> None:
+        if not audit_outlets.outlets():
+            raise CommandError("It is passed on to nobody: set AUDIT_STREAM or AUDIT_WEBHOOK_URL.")
+        again = audit_stream.resend(organizations, max(1, number))
+        self.stdout.write(f"{again:,} entries are passed on again, by the next worker that looks.")
+
+    def _verify(self, organizations: list[Organization], options: dict[str, Any]) -> None:
         known = None
         if options["head"]:
             if len(organizations) > 1:
