@@ -266,11 +266,17 @@ def file(name: str, default: Path) -> str:
     return value
 
 
-def folder(name: str, default: Path) -> Path:
-    """A folder that is there or can be made."""
+def folder(name: str, default: Path, *, make: bool) -> Path:
+    """A folder that can be written to; made where it is still to come."""
     value = Path(text(name, str(default)))
+    sentence = f"{name} must be the path of a folder that can be written to, in a folder that exists."
     if (value.exists() and not value.is_dir()) or not value.parent.is_dir():
-        stop(f"{name} must be the path of a folder, in a folder that exists.")
+        stop(sentence)
+    try:
+        if make:
+            value.mkdir(exist_ok=True)
+    except OSError:
+        stop(sentence)
     return value
 
 

@@ -60,9 +60,8 @@ COMMERCELAYER_WINDOWS = environment.windows("COMMERCELAYER_WINDOWS", "200/60,50/
 
 # For those who run it; all optional.
 METRICS_TOKEN = environment.token("METRICS_TOKEN")
-METRICS_DIR = environment.folder("METRICS_DIR", VAR_DIR / "metrics")
+METRICS_DIR = environment.folder("METRICS_DIR", VAR_DIR / "metrics", make=bool(METRICS_TOKEN))
 if METRICS_TOKEN:
-    METRICS_DIR.mkdir(exist_ok=True)
     # Each process counts in a file of its own there; the library reads this when it is imported.
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(METRICS_DIR)
 AUDIT_STREAM = environment.stream("AUDIT_STREAM")

@@ -197,7 +197,7 @@ def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedPro
     [
         ({"PUBLIC_URL": "http://people.example.com"}, "PUBLIC_URL must start with https://"),
         ({"SECRET_KEY": ""}, "Set SECRET_KEY in the environment"),
-        ({"PLAN_EXPIRES_S": "an hour"}, '"PLAN_EXPIRES_S" invalid'),
+        ({"PLAN_EXPIRES_S": "an hour"}, "PLAN_EXPIRES_S must be a whole number"),
     ],
 )
 def test_broken_settings_are_its_first_finding(broken, sentence):

@@ -242,7 +242,7 @@ STOPS: list[tuple[Mapping[str, str | None], str]] = [
     ),
     ({"QUEUE_FILE": str(ROOT)}, "QUEUE_FILE must be the path of a file in a folder that exists"),
     *(
-        ({"METRICS_DIR": path}, "METRICS_DIR must be the path of a folder, in a folder that exists")
+        ({"METRICS_DIR": path}, "METRICS_DIR must be the path of a folder that can be written to")
         for path in ("/there/is/no/such/folder/metrics", str(ROOT / "manage.py"))
     ),
     *(
@@ -481,11 +481,11 @@ def test_an_address_that_is_none_is_no_proxy(remote, settings):
 
 
 def test_a_folder_for_counts_that_can_not_be_made_stops_the_start():
-    outcome = start(COMPLETE | {"METRICS_TOKEN": "m" * 32, "METRICS_DIR": "/proc/nowhere"})
+    outcome = start(COMPLETE | {"METRICS_TOKEN": RANDOM, "METRICS_DIR": "/proc/nowhere"})
     assert outcome.returncode != 0
-    assert "METRICS_DIR must be a folder that can be written to." in outcome.stderr
+    assert "METRICS_DIR must be the path of a folder that can be written to" in outcome.stderr
 
 
 def test_the_address_of_the_audit_webhook_is_kept_as_it_is_written():
-    audit = {"AUDIT_WEBHOOK_URL": "https://audit.example.com/roster/", "AUDIT_WEBHOOK_SECRET": "s" * 32}
+    audit = {"AUDIT_WEBHOOK_URL": "https://audit.example.com/roster/", "AUDIT_WEBHOOK_SECRET": RANDOM}
     assert '"AUDIT_WEBHOOK_URL": "https://audit.example.com/roster/"' in start(COMPLETE | audit, SHOW).stdout
