@@ -62,6 +62,8 @@ class Note(TypedDict):
     title: NotRequired[str]
 
 
+# Of those in a file who need no change, so many are listed.
+_ALREADY_LISTED = 200
 # So many people are named in a sentence; the rest is a number.
 _NAMED = 10
 _STILL_RUNNING = "The job is still running. Wait for it, or stop it first."
@@ -200,6 +202,8 @@ def _with_details(connection: Connection, live: Live, wanted: Sequence[Wish]) ->
     """What these wishes are about that the roster doesn't tell, of those whom they are about."""
     if any(wish.status is Status.ACTIVE for wish in wanted):
         live = _with_known_groups(connection, live)
+    if not any(is_detail(name) for wish in wanted for name in wish.fields):
+        return live
     asked = [
         Row(Action.CHANGE, Verdict.WILL, member.id, edits=(Edit(name, None, value),))
         for wish, member in matched(wanted, live.roster).wishes
@@ -533,7 +537,9 @@ def store(
     )
     rows = pins.cautioned(connection, guards.review(rows, now), live.roster.members)
     brake = guards.brake(rows, now)
+    unlisted = 0
     if kind is Plan.Kind.FILE:
+        rows, unlisted = _listed(rows)
         note = _titled(note, wording.deeds(rows, its_capabilities, source))
     # What an earlier plan knew by name may be gone by now.
     names = {**(origin.plan.names if origin else {}), **names_in(connection, live, rows)}
@@ -548,6 +554,7 @@ def store(
             wanted=dict(wanted or {}),
             title=note.get("title", "")[:400],
             names=names,
+            unlisted=unlisted,
             reason=note["reason"],
             channel=note["channel"],
             fingerprint=fingerprint(connection.organization.remote_id, rows),
@@ -560,6 +567,13 @@ def store(
         stored = (PlanRow.of(plan, position, row) for position, row in enumerate(rows))
         PlanRow.objects.bulk_create(stored, batch_size=1000)
     return plan
+
+
+def _listed(rows: Sequence[Row]) -> tuple[list[Row], int]:
+    """The rows to keep of a file with everyone in it, and how many people more are as it wants them."""
+    so = [number for number, row in enumerate(rows) if row.verdict is Verdict.ALREADY]
+    left_out = set(so[_ALREADY_LISTED:])
+    return [row for number, row in enumerate(rows) if number not in left_out], len(left_out)
 
 
 def names_in(connection: Connection, live: Live, rows: Iterable[Row]) -> dict[str, str]:
