@@ -27,6 +27,7 @@ class Plan(models.Model):
         LEAVE = "leave"
         ROLE = "role"
         GROUP = "group"
+        FILE = "file"
         UNDO = "undo"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -43,6 +44,8 @@ class Plan(models.Model):
     title = models.CharField(max_length=400, blank=True)
     # By id: how groups, views and people in its rows are called, as copies that stay when they are gone.
     names = models.JSONField(default=dict)
+    # So many more people of a file are as it wants them: no row is kept for them, there may be thousands.
+    unlisted = models.PositiveIntegerField(default=0)
     reason = models.CharField(max_length=200, blank=True)
     channel = models.CharField(max_length=20)
     fingerprint = models.CharField(max_length=64)

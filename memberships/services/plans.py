@@ -69,7 +69,8 @@ def rows(plan: Plan, verdict: Verdict) -> QuerySet[PlanRow]:
 
 def counts(plan: Plan) -> dict[Verdict, int]:
     found = dict(plan.rows.values_list("verdict").annotate(Count("pk")))
-    return {verdict: found.get(verdict, 0) for verdict in Verdict}
+    found = {verdict: found.get(verdict, 0) for verdict in Verdict}
+    return {**found, Verdict.ALREADY: found[Verdict.ALREADY] + plan.unlisted}
 
 
 def only_members(plan: Plan) -> bool:
@@ -84,6 +85,12 @@ def people(plan: Plan) -> int:
         return 0
     known = will.exclude(member_id="").values("member_id").distinct().count()
     return known + will.filter(member_id="").values("email").distinct().count()
+
+
+def in_steps(plan: Plan) -> bool:
+    """Do its rows wait for each other, stage by stage? In a file everyone waits for themselves alone."""
+    origin = plan.origin.plan if plan.origin else plan
+    return Plan.Kind.FILE not in (plan.kind, origin.kind)
 
 
 _MOST_CAUTIONS = 5
