@@ -1,4 +1,4 @@
-from django.urls import path
+from django.urls import include, path
 from django.views.generic import RedirectView
 
 from .views import (
@@ -16,6 +16,7 @@ from .views import (
     plans,
     role,
     roles,
+    tokens,
 )
 
 urlpatterns = [
@@ -71,4 +72,9 @@ urlpatterns = [
     path("connections/attach/organization/", attached.choose, name="attach-organization"),
     path("connections/switch/", connections.switch, name="switch"),
     path("connections/<int:pk>/disconnect/", connections.disconnect, name="disconnect"),
+    path("connections/<int:pk>/keep/", connections.keep, name="keep"),
+    path("tokens/", tokens.listed, name="tokens"),
+    path("tokens/new/", tokens.new, name="new-token"),
+    path("tokens/<slug:key>/revoke/", tokens.revoke, name="revoke-token"),
+    path("", include("memberships.api.urls")),
 ]

@@ -31,7 +31,7 @@ def above_the_providers() -> list[Path]:
         ROOT / "dashboard",
         *(
             ROOT / "memberships" / name
-            for name in ("domain", "forms", "management", "models", "services", "views")
+            for name in ("api", "domain", "forms", "management", "models", "services", "views")
         ),
     ]
     found = [path for folder in folders for path in folder.rglob("*.py")]

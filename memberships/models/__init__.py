@@ -5,6 +5,7 @@ from .connections import Connection, Login, Organization
 from .limits import Window
 from .plans import Cause, Job, Outcome, Plan, PlanRow
 from .roster import MirroredGroup, MirroredMember, MirroredRole, Selection
+from .tokens import Scope, Token
 
 __all__ = [
     "AuditEntry",
@@ -19,6 +20,8 @@ __all__ = [
     "Outcome",
     "Plan",
     "PlanRow",
+    "Scope",
     "Selection",
+    "Token",
     "Window",
 ]

@@ -46,6 +46,8 @@ EVENTS = {
     "session.signed_in": "Signed in",
     "connection.attached": "Connected",
     "connection.disconnected": "Disconnected",
+    "token.made": "Token made",
+    "token.revoked": "Token revoked",
 }
 """What can happen, with the words for it."""
 

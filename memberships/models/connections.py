@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from django.db import models
 
 from .secrets import EncryptedTextField
+
+if TYPE_CHECKING:
+    from .tokens import Token
 
 
 class Organization(models.Model):
@@ -87,9 +92,12 @@ class Connection(models.Model):
     # Up to which audit entry this person has looked at what others did outside.
     seen_number = models.PositiveBigIntegerField(default=0)
     connected_at = models.DateTimeField(auto_now_add=True)
+    # The person wants it to outlive their last sign-out, for tokens and schedules.
+    kept = models.BooleanField(default=False)
 
-    # Who uses it now, where that isn't whose it is. Not stored.
+    # Who uses it now, where that isn't whose it is, and with which token, where no browser does. Not stored.
     person: Connection | None = None
+    token: Token | None = None
 
     class Meta:
         constraints = [

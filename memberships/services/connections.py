@@ -18,7 +18,7 @@ from memberships.providers import Capabilities, MembershipProvider, registry
 from memberships.providers.errors import Detached, Disconnected, ProviderError, Refused, Unavailable
 from memberships.providers.http import Credentials
 
-from . import audit, oauth
+from . import audit, oauth, tokens
 from .client_credentials import StoredSecret
 from .configuration import served, setting
 from .windows import Windows
@@ -201,13 +201,16 @@ def of_session(session_key: str | None) -> list[Connection]:
 
 
 def sign_out(session_key: str) -> None:
-    """End one session. Someone's last session takes the consent with it, unless a job still needs it."""
+    """End one session. Someone's last session takes the consent with it, unless a job still needs it or it is kept.
+
+    Their tokens then rest until they sign in again.
+    """
     mine = [connection for connection in of_session(session_key) if connection.person is None]
     Login.objects.filter(session_key=session_key).delete()
     forget_old()
     for connection in mine:
-        if not connection.logins.exists() and not open_jobs(connection).exists():
-            disconnect(connection)
+        if not (connection.kept or connection.logins.exists() or open_jobs(connection).exists()):
+            _give_back(connection)
 
 
 def forget_old() -> None:
@@ -227,8 +230,23 @@ def open_jobs(connection: Connection) -> QuerySet[Job]:
     return Job.objects.filter(connection=connection).exclude(state=Job.State.FINISHED)
 
 
+def keep(connection: Connection, kept: bool) -> None:
+    """Does the consent outlive this person's last sign-out, for tokens and schedules?"""
+    Connection.objects.filter(pk=connection.actor.pk).update(kept=kept)
+    connection.actor.kept = kept
+
+
 def disconnect(connection: Connection) -> bool:
-    """Give the consent back. False when the provider could not be told; the tokens are forgotten here all the same."""
+    """Give the consent back for good: tokens that need it are revoked. False when the provider could not be told."""
+    with transaction.atomic():
+        for token in tokens.stopping(connection):
+            tokens.revoke(token, connection)
+        Connection.objects.filter(pk=connection.pk).update(kept=False)
+    return _give_back(connection)
+
+
+def _give_back(connection: Connection) -> bool:
+    """False when the provider could not be told; the consent is forgotten here all the same."""
     refresh_token = connection.refresh_token
     with transaction.atomic():
         Connection.objects.filter(pk=connection.pk).update(

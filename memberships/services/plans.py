@@ -25,13 +25,17 @@ class WrongNumber(CannotApply):
     """The number typed is not the plan's."""
 
 
+class NeedsReview(CannotApply):
+    """Only somebody who sits before the review page may apply it."""
+
+
 _EXPIRED = "This plan has expired. Make it again, from what is true now."
 
 
 def find(organization: Organization, plan_id: str | UUID) -> Plan | None:
     return (
         Plan.objects.filter(organization=organization)
-        .select_related("connection", "person")
+        .select_related("connection", "person", "token__person")
         .filter(pk=plan_id)
         .first()
     )
@@ -103,6 +107,11 @@ def expired(plan: Plan) -> bool:
 # Applying
 
 
+def needs_review(plan: Plan) -> bool:
+    """Does it take a number typed, or a fresh sign-in? Then no token applies it, and no schedule."""
+    return bool(plan.brake_number) or plan.gives_power
+
+
 def apply(plan: Plan, connection: Connection, *, fingerprint: str, typed: str) -> Job:
     """Start the one job of this plan, in the name of whoever presses the button. Pressed twice, it is one job.
 
@@ -116,6 +125,8 @@ def apply(plan: Plan, connection: Connection, *, fingerprint: str, typed: str) -
         raise CannotApply(_EXPIRED)
     if not counts(plan)[Verdict.WILL]:
         raise CannotApply("There is nothing to do in this plan.")
+    if connection.token and needs_review(plan):
+        raise NeedsReview("This plan has to be applied on its review page, by a person.")
     if plan.brake_number and typed.strip().replace(",", "") != str(plan.brake_number):
         raise WrongNumber(f"Type {plan.brake_number:,} to confirm.")
     if connection.pk != plan.connection_id and (mine := _mine_in(plan, connection)):
@@ -131,6 +142,7 @@ def apply(plan: Plan, connection: Connection, *, fingerprint: str, typed: str) -
             organization=plan.organization,
             connection=connection,
             person=connection.person,
+            token=connection.token,
             created_at=now,
         )
         audit.record(plan.organization, [audit.plan_applied(plan, connection)])
