@@ -59,6 +59,8 @@ EXPECTED: dict[str, tuple[Statuses, Statuses]] = {
     "select": (NO, POSTED),
     # Nobody is selected by the outsider: back to the list with a sentence.
     "choose-value": ((200, 403, 302, 302), (422, 403, 302, 302)),
+    # Of the people of Northwind the outsider finds nobody: the page says so.
+    "paste": ((302, 403, 302, 302), (422, 403, 422, 302)),
     "join-group": ((200, 403, 302, 302), (422, 403, 302, 302)),
     "leave-group": ((200, 403, 302, 302), (422, 403, 302, 302)),
     "deactivate": ((200, 403, 302, 302), (302, 403, 302, 302)),
@@ -67,6 +69,7 @@ EXPECTED: dict[str, tuple[Statuses, Statuses]] = {
     "resend": ((404, 403, 404, 302), (404, 403, 404, 302)),
     "metadata": ((404, 403, 404, 302), (404, 403, 404, 302)),
     "invite": (GUARDED, (422, 403, 422, 302)),
+    "import-csv": (GUARDED, (422, 403, 422, 302)),
     "export-members": (GUARDED, NO),
     "find-members": (GUARDED, NO),
     "as-of": (GUARDED, NO),

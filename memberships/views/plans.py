@@ -268,7 +268,9 @@ def _made_steps(request: ManagerRequest, its_plan: Plan, words: Words) -> list[d
 
 
 def _stages(its_plan: Plan, words: Words) -> list[tuple[str, QuerySet[PlanRow]]]:
-    """The stages of what would change, each with a title; nothing when there is only one."""
+    """The stages of what would change, each with a title; nothing when nobody waits for another."""
+    if not plans.in_steps(its_plan):
+        return []
     will = plans.rows(its_plan, Verdict.WILL)
     stages = list(will.order_by("stage").values_list("stage", flat=True).distinct())
     if len(stages) < 2:
@@ -289,6 +291,8 @@ def _shown(stored: PlanRow, words: Words) -> dict[str, Any]:
         "done": words.deed(row, past=True),
         "gone": "Removed" if words.capabilities.removes else "Inactive",
         "is_new": row.action is Action.CREATE,
+        # What a file changes is said row by row; other plans say in their title of what the values are.
+        "labelled": not plans.in_steps(stored.plan),
     }
 
 
@@ -327,6 +331,8 @@ def _back(its_plan: Plan, *, sent: bool = False) -> tuple[str, str]:
     if its_plan.kind == Plan.Kind.LEAVE and (leaver := its_plan.rows.exclude(member_id="").first()):
         page = "member" if sent else "leave"
         return leaver.name if sent else f"Leaving: {leaver.name}", reverse(page, args=[leaver.member_id])
+    if its_plan.kind == Plan.Kind.FILE and its_plan.channel == audit.CHANNEL_SCREEN and not sent:
+        return "Import CSV", reverse("import-csv")
     first = its_plan.rows.order_by("position").first()
     if first and first.kind in (Kind.ROLE, Kind.GROUP):
         return f"{first.kind.capitalize()}s", reverse(f"{first.kind}s")
