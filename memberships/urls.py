@@ -17,6 +17,7 @@ from .views import (
     plans,
     role,
     roles,
+    sessions,
     tokens,
 )
 
@@ -73,6 +74,9 @@ urlpatterns = [
     path("connections/", connections.connections, name="connections"),
     path("connections/attach/", attached.attach, name="attach"),
     path("connections/attach/organization/", attached.choose, name="attach-organization"),
+    path("connections/sessions/", sessions.sessions, name="sessions"),
+    path("connections/sessions/end/", sessions.end_all, name="end-sessions"),
+    path("connections/sessions/<int:pk>/end/", sessions.end, name="end-session"),
     path("connections/switch/", connections.switch, name="switch"),
     path("connections/<int:pk>/disconnect/", connections.disconnect, name="disconnect"),
     path("connections/<int:pk>/keep/", connections.keep, name="keep"),

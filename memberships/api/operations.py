@@ -17,6 +17,7 @@ from django.urls import reverse
 from msgspec import Struct
 
 from memberships.models import Connection, Organization, Scope, Token
+from memberships.models.scope import within
 from memberships.providers.errors import ProviderError
 from memberships.services import connections, tokens
 from memberships.services.connections import Access, NotAllowed
@@ -88,7 +89,8 @@ class Operation:
             return HttpResponse(status=204, headers={"Allow": ", ".join(self.methods)})
         token = tokens.accept(_presented(request))
         _count(token)
-        return self._answer_to(token, request, **ids)
+        with within(token.connection.organization):
+            return self._answer_to(token, request, **ids)
 
     def _answer_to(self, token: Token, request: HttpRequest, **ids: object) -> HttpResponse:
         caller = _caller(token, request)

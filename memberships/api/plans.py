@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from typing import Literal
 from uuid import UUID
 
 from msgspec import UNSET
 
-from memberships.domain.people import Role
+from memberships.domain.people import metadata_key
 from memberships.domain.plan import Verdict
 from memberships.domain.wishes import Fault, matched
 from memberships.models import Job, Plan, Scope
@@ -44,7 +43,7 @@ def create_plan(caller: Caller, body: NewPlan) -> shapes.Plan:
     review page until somebody applies it, or until it expires.
     """
     live = proposals.read(caller.connection)
-    wishes, faults = understood(body.people, _vocabulary(caller, live.roles))
+    wishes, faults = understood(body.people, _vocabulary(caller, live))
     about = matched(wishes.values(), live.roster)
     known = {id(wish) for wish, _ in about.wishes}
     unknown = dict(
@@ -63,11 +62,17 @@ def create_plan(caller: Caller, body: NewPlan) -> shapes.Plan:
     return shown(caller, plan, RowsQuery())
 
 
-def _vocabulary(caller: Caller, roles: Mapping[str, Role]) -> Vocabulary:
+def _vocabulary(caller: Caller, live: proposals.Live) -> Vocabulary:
     its_capabilities = capabilities(caller.organization)
     has_profiles = any(field.kind is FieldKind.PROFILE for field in its_capabilities.fields)
     profiles = details.profiles(caller.connection) if has_profiles else ()
-    return Vocabulary(its_capabilities, roles, profiles=profiles)
+    keys = {
+        key
+        for member in live.roster.members.values()
+        for name in member.settings
+        if (key := metadata_key(name))
+    }
+    return Vocabulary(its_capabilities, live.roles, profiles=profiles, keys=keys)
 
 
 def _unusable(faults: dict[int, Fault]) -> Failed:

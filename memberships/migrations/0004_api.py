@@ -7,6 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("memberships", "0004_csv"),
+        ("memberships", "0004_security"),
     ]
 
     operations = [

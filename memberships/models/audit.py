@@ -9,6 +9,7 @@ from django.db import models
 from memberships.domain.people import METADATA, metadata_key
 
 from .connections import Organization
+from .scope import Owned
 
 EVENTS = {
     "member.role.set": "Role",
@@ -43,7 +44,9 @@ EVENTS = {
     "opportunity.moved": "Opportunity moved",
     "outside.acknowledged": "Changes outside acknowledged",
     "plan.applied": "Plan applied",
+    "plan.number_typed": "Number typed instead of signing in again",
     "session.signed_in": "Signed in",
+    "session.signed_out": "Signed out everywhere",
     "connection.attached": "Connected",
     "connection.disconnected": "Disconnected",
     "token.made": "Token made",
@@ -98,7 +101,7 @@ class AuditEntry(models.Model):
     previous_hash = models.CharField(max_length=64, blank=True)
     hash = models.CharField(max_length=64)
 
-    objects = Untouchable.as_manager()
+    objects = Owned.from_queryset(Untouchable)()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["organization", "number"], name="audit_number_once")]

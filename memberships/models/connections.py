@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.db import models
+from django.utils import timezone
 
 from .secrets import EncryptedTextField
 
@@ -95,8 +96,9 @@ class Connection(models.Model):
     # The person wants it to outlive their last sign-out, for tokens and schedules.
     kept = models.BooleanField(default=False)
 
-    # Who uses it now, where that isn't whose it is, and with which token, where no browser does. Not stored.
+    # Who uses it now, where that isn't whose it is; and the sign-in or the token by which it is used. Not stored.
     person: Connection | None = None
+    login: Login | None = None
     token: Token | None = None
 
     class Meta:
@@ -122,7 +124,11 @@ class Login(models.Model):
 
     session_key = models.CharField(max_length=40, db_index=True)
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="logins")
+    # When the person last came back from the provider's consent page, and when they last did something.
     created_at = models.DateTimeField(auto_now_add=True)
+    used_at = models.DateTimeField(default=timezone.now)
+    # In words: kept no finer than somebody needs to know their own again.
+    browser = models.CharField(max_length=60, blank=True)
 
     class Meta:
         constraints = [

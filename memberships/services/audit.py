@@ -120,6 +120,10 @@ def signed_in(connection: Connection) -> AuditEntry:
     return _by(connection, "session.signed_in")
 
 
+def signed_out(connection: Connection) -> AuditEntry:
+    return _by(connection, "session.signed_out")
+
+
 def attached(connection: Connection, organization: Organization) -> AuditEntry:
     entry = _by(connection, "connection.attached")
     entry.item_kind, entry.item_id, entry.item_name = (
@@ -152,8 +156,8 @@ def _about_token(connection: Connection, event: str, token: Token) -> AuditEntry
     return entry
 
 
-def plan_applied(plan: Plan, connection: Connection) -> AuditEntry:
-    entry = _by(connection, "plan.applied", connection.token or plan.token)
+def plan_applied(plan: Plan, connection: Connection, event: str = "plan.applied") -> AuditEntry:
+    entry = _by(connection, event, connection.token or plan.token)
     entry.plan_id, entry.reason, entry.channel = plan.pk, plan.reason, plan.channel
     return entry
 

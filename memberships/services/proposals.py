@@ -32,7 +32,7 @@ from memberships.domain.wishes import Fault, Wish, matched
 from memberships.models import Cause, Connection, Job, Outcome, Plan, PlanRow
 from memberships.providers import FieldKind
 
-from . import details, groups, pins, reads, roster, wording
+from . import details, groups, pins, quota, reads, roster, wording
 from .connections import NotAllowed, capabilities, provider_for
 from .wording import counted, people
 from .work import Takers, open_work, to_hand_over
@@ -532,6 +532,7 @@ def store(
         connection.actor.email,
     )
     rows = pins.cautioned(connection, guards.review(rows, now), live.roster.members)
+    rows = quota.within(connection.organization, rows)
     brake = guards.brake(rows, now)
     if kind is Plan.Kind.FILE:
         note = _titled(note, wording.deeds(rows, its_capabilities, source))

@@ -13,6 +13,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from memberships.models import Connection, Scope, Token
+from memberships.models.scope import within
 
 from . import audit
 from .configuration import served
@@ -107,6 +108,6 @@ def stopping(connection: Connection) -> QuerySet[Token]:
 
 def revoke(token: Token, connection: Connection) -> None:
     """Nobody gets in with it from now on. `connection` is that of whoever revokes it."""
-    with transaction.atomic():
+    with within(token.connection.organization), transaction.atomic():
         if Token.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=timezone.now()):
             audit.record(token.connection.organization, [audit.token_revoked(connection, token)])
