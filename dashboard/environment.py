@@ -95,7 +95,7 @@ def given(name: str, for_development: str) -> str:
     if not value:
         stop(f"Set {name} in the environment: nothing starts without it. See README.md.")
     if value == for_development and not development():
-        stop(f"{name} is the rehearsal's: set the one that Close shows for your OAuth app.")
+        stop(f"{name} is the rehearsal's: set that of your own OAuth app.")
     return value
 
 

@@ -20,12 +20,13 @@ from . import errors
 type Handler = Callable[[HttpRequest], HttpResponse]
 
 
+# Only names that Chromium knows: it complains about each other one on every page.
 _EVERYTHING_OFF = (
-    "accelerometer", "autoplay", "bluetooth", "browsing-topics", "camera", "display-capture", "encrypted-media",
+    "accelerometer", "autoplay", "camera", "display-capture", "encrypted-media",
     "fullscreen", "gamepad", "geolocation", "gyroscope", "hid", "identity-credentials-get", "idle-detection",
     "local-fonts", "magnetometer", "microphone", "midi", "otp-credentials", "payment", "picture-in-picture",
     "publickey-credentials-create", "publickey-credentials-get", "screen-wake-lock", "serial", "storage-access", "usb",
-    "web-share", "window-management", "xr-spatial-tracking",
+    "window-management", "xr-spatial-tracking",
 )  # fmt: skip
 
 

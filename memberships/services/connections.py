@@ -237,6 +237,24 @@ def signed_in_at(connection: Connection) -> datetime | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Ending:
+    """In how many seconds the session ends if nobody uses it; `for_good` when using it would not help."""
+
+    in_s: int
+    for_good: bool
+
+
+def ending(connection: Connection) -> Ending | None:
+    login = connection.actor.login
+    if login is None:
+        return None
+    left_s = settings.SESSION_ABSOLUTE_S - int((timezone.now() - login.created_at).total_seconds())
+    # The last use is noted once a minute.
+    idle_s = settings.SESSION_IDLE_S - int(_USE_NOTED.total_seconds())
+    return Ending(max(0, min(left_s, idle_s)), left_s <= idle_s)
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
     """One browser that is signed in. `pk` is what it is called by in addresses: never its key."""
 
