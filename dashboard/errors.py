@@ -14,6 +14,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django_htmx.http import HttpResponseClientRedirect
 
+from memberships.api import problems
 from memberships.providers.errors import Detached, Disconnected, RateLimited, Refused, Unavailable
 from memberships.services.connections import NotAllowed, NotServed, SomebodyElse
 
@@ -186,6 +187,8 @@ def _plain(status: int, heading: str, text: str, link: str = "Go to the members"
     problem = Problem(status, heading, text, link)
 
     def view(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+        if problems.are_ours(request.path):
+            return problems.around(status)
         return render(request, "problem.html", {"problem": problem, "address": "/members/"}, status=status)
 
     return view

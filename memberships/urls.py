@@ -1,4 +1,4 @@
-from django.urls import path
+from django.urls import include, path
 from django.views.generic import RedirectView
 
 from .views import (
@@ -18,6 +18,7 @@ from .views import (
     role,
     roles,
     sessions,
+    tokens,
 )
 
 urlpatterns = [
@@ -78,4 +79,9 @@ urlpatterns = [
     path("connections/sessions/<int:pk>/end/", sessions.end, name="end-session"),
     path("connections/switch/", connections.switch, name="switch"),
     path("connections/<int:pk>/disconnect/", connections.disconnect, name="disconnect"),
+    path("connections/<int:pk>/keep/", connections.keep, name="keep"),
+    path("tokens/", tokens.listed, name="tokens"),
+    path("tokens/new/", tokens.new, name="new-token"),
+    path("tokens/<slug:key>/revoke/", tokens.revoke, name="revoke-token"),
+    path("", include("memberships.api.urls")),
 ]

@@ -80,6 +80,16 @@ document.addEventListener("change", (event) => {
   }
 });
 
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copies]");
+  if (!button) return;
+  const field = document.getElementById(button.dataset.copies);
+  field.select();
+  // Not there where the page came over plain http: then it is selected, and people copy it themselves.
+  await navigator.clipboard?.writeText(field.value);
+  if (navigator.clipboard) announce("Copied.");
+});
+
 document.addEventListener("submit", (event) => {
   const button = event.submitter;
   if (event.target.id === "selection" && (button?.name === "all" || button?.value === "clear")) promise.make("selection");

@@ -12,7 +12,8 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
-from memberships.models import Connection, Job, MirroredGroup, Plan, Selection
+from memberships.models import Connection, Job, MirroredGroup, Plan, Scope, Selection
+from memberships.services import tokens
 from sandbox.rehearsal import PEOPLE_OPS_ROLE, TWO_PLACES
 from tests.pages import Page
 from tests.steps import emails, people
@@ -27,6 +28,8 @@ THEIRS: Statuses = (200, 403, 404, 302)
 THEIRS_POSTED: Statuses = (302, 403, 404, 302)
 OPEN: Statuses = (200, 200, 200, 200)
 NO: Statuses = (405, 405, 405, 405)
+# The API asks for a token: to it, everyone with a browser is nobody.
+UNKNOWN: Statuses = (401, 401, 401, 401)
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,7 @@ class Ids:
     pk: int
     role_id: str
     group_id: str
+    key: str
     field: str = "role"
 
 
@@ -110,6 +114,20 @@ EXPECTED: dict[str, tuple[Statuses, Statuses]] = {
     "attach": (GUARDED, (422, 403, 422, 302)),
     "attach-organization": ((302, 403, 302, 302), (302, 403, 302, 302)),
     "switch": (NO, (302, 404, 404, 404)),
+    "keep": (NO, (302, 404, 404, 404)),
+    "tokens": (GUARDED, NO),
+    "new-token": (GUARDED, (422, 403, 422, 302)),
+    "revoke-token": (THEIRS, THEIRS_POSTED),
+    "api:list_members": (UNKNOWN, NO),
+    "api:create_plan": (NO, UNKNOWN),
+    "api:show_plan": (UNKNOWN, NO),
+    "api:apply_plan": (NO, UNKNOWN),
+    "api:show_job": (UNKNOWN, NO),
+    "api:undo_job": (NO, UNKNOWN),
+    "api:retry_job": (NO, UNKNOWN),
+    "api:list_audit": (UNKNOWN, NO),
+    "api:openapi": (OPEN, NO),
+    "api:nowhere": ((404, 404, 404, 404), (404, 404, 404, 404)),
     # These end a session, so they are asked for last.
     "disconnect": ((200, 404, 404, 404), (302, 404, 404, 404)),
     "end-sessions": (NO, (302, 302, 302, 302)),
@@ -120,15 +138,15 @@ LED_TO_SIGN_IN = [
 ]
 
 
-def patterns(resolver: URLResolver | None = None) -> Iterator[URLPattern]:
+def patterns(resolver: URLResolver | None = None, space: str = "") -> Iterator[tuple[str, URLPattern]]:
     for pattern in (resolver or get_resolver()).url_patterns:
         if isinstance(pattern, URLResolver):
-            yield from patterns(pattern)
+            yield from patterns(pattern, f"{pattern.namespace}:" if pattern.namespace else space)
         else:
-            yield pattern
+            yield f"{space}{pattern.name}", pattern
 
 
-ADDRESSES = {str(pattern.name): pattern for pattern in patterns()}
+ADDRESSES = dict(patterns())
 
 
 def test_every_address_has_an_entry_here():
@@ -166,7 +184,8 @@ def ids(connection: Connection, world, northwind) -> Ids:
     MirroredGroup.objects.create(
         organization=connection.organization, remote_id=group_id, name="Bakers", user_ids=inside
     )
-    return Ids(member_id, plans[0].pk, job.pk, connection.pk, role_id, group_id)
+    token, _ = tokens.make(connection, name="Nightly sync", scope=Scope.READ, days=30)
+    return Ids(member_id, plans[0].pk, job.pk, connection.pk, role_id, group_id, token.key)
 
 
 def address(name: str, ids: Ids) -> str:

@@ -179,7 +179,7 @@ class AuditFilterForm(forms.Form):
     channel = forms.ChoiceField(
         label="Where",
         required=False,
-        choices=[("", "All"), ("dashboard", "Here"), ("outside", "Outside this dashboard")],
+        choices=[("", "All"), ("dashboard", "Here"), ("api", "API"), ("outside", "Outside this dashboard")],
     )
     outcome = forms.ChoiceField(
         label="Outcome",

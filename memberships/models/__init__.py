@@ -6,6 +6,7 @@ from .limits import Window
 from .operation import Cursor, Sink, Worker
 from .plans import Cause, Job, Outcome, Plan, PlanRow
 from .roster import MirroredGroup, MirroredMember, MirroredRole, Selection
+from .tokens import Scope, Token
 
 __all__ = [
     "AuditEntry",
@@ -21,8 +22,10 @@ __all__ = [
     "Outcome",
     "Plan",
     "PlanRow",
+    "Scope",
     "Selection",
     "Sink",
+    "Token",
     "Window",
     "Worker",
 ]

@@ -49,6 +49,8 @@ EVENTS = {
     "session.signed_out": "Signed out everywhere",
     "connection.attached": "Connected",
     "connection.disconnected": "Disconnected",
+    "token.made": "Token made",
+    "token.revoked": "Token revoked",
 }
 """What can happen, with the words for it."""
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from django.db import models
 from django.utils import timezone
 
 from .secrets import EncryptedTextField
+
+if TYPE_CHECKING:
+    from .tokens import Token
 
 
 class Organization(models.Model):
@@ -97,10 +102,13 @@ class Connection(models.Model):
     # Up to which audit entry this person has looked at what others did outside.
     seen_number = models.PositiveBigIntegerField(default=0)
     connected_at = models.DateTimeField(auto_now_add=True)
+    # The person wants it to outlive their last sign-out, for tokens and schedules.
+    kept = models.BooleanField(default=False)
 
-    # Who uses it now, where that isn't whose it is; and the sign-in by which it is used now. Not stored.
+    # Who uses it now, where that isn't whose it is; and the sign-in or the token by which it is used. Not stored.
     person: Connection | None = None
     login: Login | None = None
+    token: Token | None = None
 
     class Meta:
         constraints = [

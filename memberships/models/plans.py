@@ -35,6 +35,8 @@ class Plan(models.Model):
     connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="plans")
     # Who made it, where that isn't whose connection it is.
     person = models.ForeignKey(Connection, on_delete=models.PROTECT, null=True, related_name="+")
+    # With which token, where nobody made it in a browser.
+    token = models.ForeignKey("Token", on_delete=models.PROTECT, null=True, related_name="+")
     kind = models.CharField(max_length=20, choices=Kind)
     # The job this plan retries or undoes.
     origin = models.ForeignKey("Job", on_delete=models.PROTECT, null=True, related_name="successors")
@@ -185,6 +187,7 @@ class Job(models.Model):
     # Whose name and token it runs with: the person who pressed Apply.
     connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="jobs")
     person = models.ForeignKey(Connection, on_delete=models.PROTECT, null=True, related_name="+")
+    token = models.ForeignKey("Token", on_delete=models.PROTECT, null=True, related_name="+")
     state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
     # Why it is not running now, for people to read, and when it is to be picked up again.
     note = models.CharField(max_length=300, blank=True)

@@ -16,12 +16,13 @@ from django.utils import timezone
 from memberships.domain.items import NAME, WORK, Kind
 from memberships.domain.people import METADATA, ROLE, group_of, metadata_key
 from memberships.domain.plan import Action, Edit, Row
-from memberships.models import AuditEntry, Connection, Job, Organization, Outcome, Plan
+from memberships.models import AuditEntry, Connection, Job, Organization, Outcome, Plan, Token
 
 from .wording import Words
 
 CHANNEL_SCREEN = "dashboard"
 CHANNEL_OUTSIDE = "outside"
+CHANNEL_API = "api"
 
 _HASHED = (
     "number", "event", "channel", "actor_id", "actor_name", "through", "member_id", "member_name", "member_email",
@@ -140,8 +141,26 @@ def disconnected(connection: Connection) -> AuditEntry:
     return _by(connection, "connection.disconnected")
 
 
-def plan_applied(plan: Plan, connection: Connection, event: str = "plan.applied") -> AuditEntry:
+def token_made(connection: Connection, token: Token) -> AuditEntry:
+    entry = _about_token(connection, "token.made", token)
+    entry.after_text = f"{token.get_scope_display()}, until {token.expires_at:%Y-%m-%d}"
+    return entry
+
+
+def token_revoked(connection: Connection, token: Token) -> AuditEntry:
+    return _about_token(connection, "token.revoked", token)
+
+
+def _about_token(connection: Connection, event: str, token: Token) -> AuditEntry:
     entry = _by(connection, event)
+    entry.item_kind, entry.item_id, entry.item_name = "token", token.key, token.name
+    if token.person_id != connection.actor.pk:
+        entry.member_name, entry.member_email = token.person.name, token.person.email
+    return entry
+
+
+def plan_applied(plan: Plan, connection: Connection, event: str = "plan.applied") -> AuditEntry:
+    entry = _by(connection, event, connection.token or plan.token)
     entry.plan_id, entry.reason, entry.channel = plan.pk, plan.reason, plan.channel
     return entry
 
@@ -160,7 +179,8 @@ def outcomes(job: Job, row: Row, outcome: str, error: str, words: Words) -> list
     """One entry per subject and field: what was to be set, and what became of it."""
     entries = []
     for edit in row.edits or (Edit("", None, None),):
-        entry = _by(job.connection, event_of(row.kind, row.action, edit.field))
+        event = event_of(row.kind, row.action, edit.field)
+        entry = _by(job.connection, event, job.token or job.plan.token)
         entry.channel, entry.reason, entry.plan_id = job.plan.channel, job.plan.reason, job.plan_id
         entry.member_id, entry.member_name, entry.member_email = row.member_id, row.name, row.email
         if row.kind is not Kind.MEMBER:
@@ -208,14 +228,24 @@ def acknowledged(connection: Connection) -> AuditEntry:
     return _by(connection, "outside.acknowledged")
 
 
-def _by(connection: Connection, event: str) -> AuditEntry:
+def _by(connection: Connection, event: str, token: Token | None = None) -> AuditEntry:
     return AuditEntry(
         event=event,
         channel=CHANNEL_SCREEN,
         actor_id=connection.actor.user_id,
         actor_name=connection.actor.name or connection.actor.email,
-        through=(connection.name or connection.email) if connection.person else "",
+        through=_through(connection, token or connection.token),
     )
+
+
+def _through(connection: Connection, token: Token | None) -> str:
+    """Whose connection, and which token, where it isn't the actor's own. A token of somebody else's has proposed it."""
+    found = [connection.name or connection.email] if connection.person else []
+    if token and token.person_id == connection.actor.pk:
+        found.append(f"token {token.name}")
+    elif token:
+        found.append(f"token {token.name} of {token.person.name or token.person.email}")
+    return ", ".join(found)[:300]
 
 
 def search(

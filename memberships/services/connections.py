@@ -19,7 +19,7 @@ from memberships.providers import Capabilities, MembershipProvider, registry
 from memberships.providers.errors import Detached, Disconnected, ProviderError, Refused, Unavailable
 from memberships.providers.http import Credentials
 
-from . import audit, metrics, oauth
+from . import audit, metrics, oauth, tokens
 from .client_credentials import StoredSecret
 from .configuration import served, setting
 from .observing import Observed
@@ -294,7 +294,10 @@ def sessions(mine: Iterable[Connection], session_key: str) -> list[Session]:
 
 
 def sign_out(session_key: str) -> None:
-    """End one session. Someone's last session takes the consent with it, unless something still needs it."""
+    """End one session. Someone's last session takes the consent with it, unless something still needs it.
+
+    Their tokens then rest until they sign in again.
+    """
     _end(Login.objects.filter(session_key=session_key))
 
 
@@ -331,12 +334,12 @@ def _end(logins: QuerySet[Login]) -> None:
     for connection in {login.connection for login in ended}:
         with scope.within(connection.organization):
             if not connection.logins.exists() and not is_needed(connection):
-                disconnect(connection)
+                _give_back(connection)
 
 
 def is_needed(connection: Connection) -> bool:
     """Does anything go on with this consent when the person has signed out everywhere?"""
-    return open_jobs(connection).exists()
+    return connection.kept or open_jobs(connection).exists()
 
 
 def forget_old() -> None:
@@ -361,8 +364,23 @@ def open_jobs(connection: Connection) -> QuerySet[Job]:
     return Job.objects.filter(connection=connection).exclude(state=Job.State.FINISHED)
 
 
+def keep(connection: Connection, kept: bool) -> None:
+    """Does the consent outlive this person's last sign-out, for tokens and schedules?"""
+    Connection.objects.filter(pk=connection.actor.pk).update(kept=kept)
+    connection.actor.kept = kept
+
+
 def disconnect(connection: Connection) -> bool:
-    """Give the consent back. False when the provider could not be told; the tokens are forgotten here all the same."""
+    """Give the consent back for good: tokens that need it are revoked. False when the provider could not be told."""
+    with transaction.atomic():
+        for token in tokens.stopping(connection):
+            tokens.revoke(token, connection)
+        Connection.objects.filter(pk=connection.pk).update(kept=False)
+    return _give_back(connection)
+
+
+def _give_back(connection: Connection) -> bool:
+    """False when the provider could not be told; the consent is forgotten here all the same."""
     refresh_token = connection.refresh_token
     with transaction.atomic():
         audit.record(connection.organization, [audit.disconnected(connection)])

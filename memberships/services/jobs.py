@@ -100,7 +100,8 @@ def _load(job_id: str | UUID) -> Job:
         "connection__organization",
         "connection__added_by",
         "person__organization",
-        "plan",
+        "plan__token__person",
+        "token__person",
     )
     job = Job.objects.select_related(*related).get(pk=job_id)
     job.connection.person = job.person
@@ -220,7 +221,7 @@ def progress(job: Job) -> Progress:
 
 def find(organization: Organization, job_id: str | UUID) -> Job | None:
     jobs = Job.objects.filter(organization=organization).select_related(
-        "plan", "connection", "person", "organization"
+        "plan__token", "connection", "person", "organization", "token"
     )
     return jobs.filter(pk=job_id).first()
 

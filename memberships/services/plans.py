@@ -28,6 +28,10 @@ class WrongNumber(CannotApply):
     """The number typed is not the plan's."""
 
 
+class NeedsReview(CannotApply):
+    """Only somebody who sits before the review page may apply it."""
+
+
 class SignInAgain(CannotApply):
     """Whoever applies has to show first that it is them."""
 
@@ -57,7 +61,7 @@ _EXPIRED = "This plan has expired. Make it again, from what is true now."
 def find(organization: Organization, plan_id: str | UUID) -> Plan | None:
     return (
         Plan.objects.filter(organization=organization)
-        .select_related("connection", "person")
+        .select_related("connection", "person", "token__person")
         .filter(pk=plan_id)
         .first()
     )
@@ -136,6 +140,11 @@ def expired(plan: Plan) -> bool:
 # Applying
 
 
+def needs_review(plan: Plan) -> bool:
+    """Does it take a number typed, or a fresh sign-in? Then no token applies it, and no schedule."""
+    return bool(plan.brake_number) or plan.gives_power
+
+
 def needs_sign_in(plan: Plan, proof: SignedIn | Unattended) -> bool:
     """Has whoever wants to apply this plan to sign in once more before?"""
     return plan.gives_power and not (isinstance(proof, SignedIn) and proof.is_fresh)
@@ -162,6 +171,8 @@ def apply(
         raise CannotApply(_EXPIRED)
     if not counts(plan)[Verdict.WILL]:
         raise CannotApply("There is nothing to do in this plan.")
+    if connection.token and needs_review(plan):
+        raise NeedsReview("This plan has to be applied on its review page, by a person.")
     unattended = needs_sign_in(plan, proof)
     if unattended and isinstance(proof, SignedIn):
         raise SignInAgain(
@@ -193,6 +204,7 @@ def apply(
             organization=plan.organization,
             connection=connection,
             person=connection.person,
+            token=connection.token,
             created_at=now,
         )
         events = ["plan.applied", *(["plan.number_typed"] if unattended else [])]

@@ -550,6 +550,7 @@ def store(
             organization=connection.organization,
             connection=connection,
             person=connection.person,
+            token=connection.token,
             kind=kind,
             origin=origin,
             wanted=dict(wanted or {}),

@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from memberships.models import Connection, scope
-from memberships.services import attached
+from memberships.services import attached, tokens
 from memberships.services import connections as service
 
 from . import access
@@ -35,8 +35,25 @@ def switch(request: Any) -> HttpResponse:
     return redirect("members")
 
 
+@require_POST
+def keep(request: Any, pk: int) -> HttpResponse:
+    """Whether the consent outlives this person's last sign-out."""
+    chosen = _mine(request, str(pk))
+    if chosen.added_by_id:
+        raise Http404
+    service.keep(chosen, "kept" in request.POST)
+    where = chosen.organization
+    if chosen.kept:
+        messages.success(request, f"Roster stays connected to {where} when you sign out.")
+    else:
+        messages.success(
+            request, f"Signing out ends the connection to {where}; tokens and schedules then rest."
+        )
+    return redirect("connections")
+
+
 def disconnect(request: Any, pk: int) -> HttpResponse:
-    """First says which jobs stop; then gives the consent back."""
+    """First says which jobs and tokens stop; then gives the consent back."""
     chosen = _mine(request, str(pk))
     with scope.within(chosen.organization):
         return _disconnect(request, chosen)
@@ -49,6 +66,7 @@ def _disconnect(request: Any, chosen: Connection) -> HttpResponse:
             "connection": chosen,
             "provider": provider,
             "jobs": list(service.open_jobs(chosen).select_related("plan")),
+            "tokens": tokens.stopping(chosen),
         }
         return render(request, "memberships/disconnect.html", context)
     told = service.disconnect(chosen)

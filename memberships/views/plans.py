@@ -172,7 +172,7 @@ def _review(
     request: ManagerRequest, its_plan: Plan, *, problem: str = "", typed: str = "", at_number: bool = False
 ) -> HttpResponse:
     words, counts = _words(request, its_plan), plans.counts(its_plan)
-    its_job = Job.objects.filter(plan=its_plan).select_related("connection", "person").first()
+    its_job = Job.objects.filter(plan=its_plan).select_related("connection", "person", "token").first()
     will = counts[Verdict.WILL]
     invites = its_plan.kind == Plan.Kind.INVITE
     context = {
