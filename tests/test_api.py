@@ -18,7 +18,7 @@ from memberships.services import connections, roster, tokens
 from sandbox.rehearsal import ADMIN, HARBOR, NORTHWIND, SECOND_ADMIN
 from tests.api import Answer, Script, token
 from tests.pages import Page
-from tests.steps import apply, changes, people, run
+from tests.steps import apply, changes, people, review_role, run
 
 
 @pytest.fixture
@@ -450,6 +450,17 @@ def test_a_plan_is_applied_once_and_ends_in_its_receipt(applier, proposer, user,
     entry = AuditEntry.objects.get(event="member.role.set")
     assert (entry.channel, entry.actor_name, entry.through) == ("api", "Alex Morgan", "token Apply it")
     assert entry.reason == "Ticket 12"
+
+
+def test_a_token_applies_what_was_made_on_the_screen_and_the_log_says_both(applier, admin, user, work):
+    review_role(admin, [user], "Support Lead")
+    plan = Plan.objects.get()
+    job = applier.post(f"/plans/{plan.pk}/apply", {"fingerprint": plan.fingerprint})
+    assert (job.status, job["token"]) == (202, "Apply it")
+    work()
+    made, applied = AuditEntry.objects.filter(plan_id=plan.pk).order_by("-number")
+    assert (applied.event, applied.channel, applied.through) == ("plan.applied", "api", "token Apply it")
+    assert (made.event, made.channel, made.through) == ("member.role.set", "dashboard", "token Apply it")
 
 
 def test_what_was_done_is_taken_back_by_another_plan(applier, user, world, work):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -52,12 +53,15 @@ CHECKS = [
 _MEANT_WELL = PositiveDataAcceptanceConfig(expected_statuses=["2xx", "404", "409", "422"])
 _PROJECT = ProjectConfig(
     checks=ChecksConfig(positive_data_acceptance=_MEANT_WELL),
-    generation=GenerationConfig(deterministic=True, database="none", max_examples=10),
+    # Each call brings its token; what comes of none or of a wrong one, `ignored_auth` asks.
+    generation=GenerationConfig(
+        deterministic=True, database="none", max_examples=10, with_security_parameters=False
+    ),
 )
 SCHEMA = schemathesis.openapi.from_wsgi(
     "/api/v1/openapi.json",
     get_wsgi_application(),
-    config=Config(projects=ProjectsConfig(default=_PROJECT)),
+    config=Config(seed=1, projects=ProjectsConfig(default=_PROJECT)),
 )
 bounded = settings(suppress_health_check=list(HealthCheck), deadline=None)
 
@@ -89,10 +93,17 @@ def changer(connection) -> str:
 
 
 def check(case: Case, text: str, ids: dict[str, str]) -> None:
-    """Every other call is about what is there."""
-    if case.path_parameters and len(repr(case.body)) % 2 == 0:
+    """Every other call is about what is there, as far as its address is a good one."""
+    if all(map(is_id, case.path_parameters.values())) and len(repr(case.body)) % 2 == 0:
         case.path_parameters.update({name: ids[name] for name in case.path_parameters})
     case.call_and_validate(headers=Script(text).headers, checks=CHECKS)
+
+
+def is_id(text: object) -> bool:
+    try:
+        return str(UUID(str(text))) == text
+    except ValueError:
+        return False
 
 
 @SCHEMA.include(method="GET").parametrize()

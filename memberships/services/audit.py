@@ -161,7 +161,9 @@ def _about_token(connection: Connection, event: str, token: Token) -> AuditEntry
 
 def plan_applied(plan: Plan, connection: Connection, event: str = "plan.applied") -> AuditEntry:
     entry = _by(connection, event, connection.token or plan.token)
-    entry.plan_id, entry.reason, entry.channel = plan.pk, plan.reason, plan.channel
+    entry.plan_id, entry.reason = plan.pk, plan.reason
+    # Where it was applied, which may be another door than the one it came through.
+    entry.channel = CHANNEL_API if connection.token else plan.channel
     return entry
 
 
