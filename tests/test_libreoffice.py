@@ -28,7 +28,7 @@ _SAVED = {",": "44,34,76,1", ";": "59,34,76,1"}
 TEXTS = [
     "=1+1", '=HYPERLINK("https://example.com","x")', "+441234", "-5", "@SUM(A1)", "'quoted", "''twice", "'", "(clear)",
     "007", "1E5", "3/4/2026", "2026-01-02", "1.50", "10:30", "12345678901234567890", 'say "so"', "a, b; c\td",
-    "two\nlines", "two\r\nlines", "\ttab first", " space around ", "Zoë Müller", "李小龙", "محمد", "👩‍💻", "＝full width",
+    "two\nlines", "two\r\nlines", "\ttab first", " space around ", "Zoë Müller", "李小龙", "محمد", "👩‍💻", "＝wide",
     "#NAME?", "TRUE", "50%", "€ 5", "x" * 5000,
 ]  # fmt: skip
 

@@ -197,7 +197,7 @@ def _headings(row: Line) -> tuple[str, ...]:
         cells.pop()
     if len(cells) > MOST_COLUMNS:
         raise Unreadable(f"The file has {len(cells):,} columns; {MOST_COLUMNS} is the most.")
-    return tuple(unguarded(cell) for cell in cells)
+    return tuple(_clean(unguarded(cell)) for cell in cells)
 
 
 def _problem(row: Line, width: int, encoding: str) -> str:
@@ -221,5 +221,10 @@ def _cells(number: int) -> str:
 def _named(row: Line) -> str:
     """The first words of a row, for whoever looks for it."""
     words = next((cell.strip() for cell in row.cells if cell.strip()), "")
-    clean = "".join("�" if ord(letter) in _NO_LETTERS else letter for letter in words[:60])
+    clean = _clean(words[:60])
     return f"{clean}…" if len(words) > 60 else clean
+
+
+def _clean(text: str) -> str:
+    """Bytes that are no letters can't be shown either."""
+    return "".join("�" if ord(letter) in _NO_LETTERS else letter for letter in text)
