@@ -36,8 +36,8 @@ from tests.steps import people
 from tests.test_access import ADDRESSES, Ids, address, content, ids  # noqa: F401 - a fixture
 
 OWNED = (AuditEntry, Job, MirroredGroup, MirroredMember, MirroredRole, Plan, PlanRow, Selection)
-# Reached through the session or a token alone, or of no organization.
-NOT_OWNED = {"Connection", "Login", "Organization", "Token", "Window"}
+# Reached through the session or a token alone, by workers alone, or of no organization.
+NOT_OWNED = {"Connection", "Cursor", "Login", "Organization", "Sink", "Token", "Window", "Worker"}
 
 # No id stands in these addresses, but one may be sent along. What is not listed here has an id, and answers 404.
 WITHOUT_ID = {
