@@ -108,9 +108,7 @@ def _acts(its_rig: Rig) -> dict[str, Callable[[], float]]:
 
     def proposed() -> Plan:
         """Everybody who is active and can't manage gets a role that few have; so all of them change."""
-        ordinary = MirroredMember.objects.filter(
-            organization=organization, status="active", can_manage=False
-        )
+        ordinary = MirroredMember.objects.filter(organization=organization, status="active", can_manage=False)
         roles = MirroredRole.objects.filter(organization=organization, can_manage=False)
         held = {role.remote_id: ordinary.filter(role_id=role.remote_id).count() for role in roles}
         ids = list(ordinary.values_list("remote_id", flat=True))

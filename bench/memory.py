@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import partial
 from itertools import cycle, islice
 
-from bench.rig import rig
+from bench.rig import read_all, rig
 from bench.table import Line
 from bench.web import AT_ONCE, Site, Visitor, all_at_once, served
 
@@ -21,10 +21,8 @@ PAGES = (
 def measure() -> list[Line]:
     with rig(PEOPLE) as its_rig, served() as site:
         from memberships.models import MirroredMember
-        from memberships.services import groups, roster
 
-        roster.read(its_rig.connection)
-        groups.refresh_if_due(its_rig.connection)
+        read_all(its_rig.connection)
         members = MirroredMember.objects.filter(organization=its_rig.connection.organization)
         pages = (*PAGES, f"/members/{members.filter(status='active')[0].remote_id}/")
         visitors = [site.visitor(its_rig.browser) for _ in range(AT_ONCE)]

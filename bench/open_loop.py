@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import django
 
-from bench.rig import Rig, rig
+from bench.rig import Rig, read_all, rig
 from bench.table import Line
 from bench.web import Visitor, open_loop, served
 
@@ -33,10 +33,7 @@ def measure() -> list[Line]:
 
 def measured(**environment: str) -> list[Line]:
     with rig(PEOPLE, worker=True, **environment) as its_rig, served() as site:
-        from memberships.services import groups, roster
-
-        roster.read(its_rig.connection)
-        groups.refresh_if_due(its_rig.connection)
+        read_all(its_rig.connection)
         its_rig.close.control("settings", latency_s=LATENCY_S)
         visitors = [site.visitor(its_rig.browser) for _ in range(ADMINS)]
         _look(visitors, 10)
@@ -73,7 +70,7 @@ class Jobs:
 
 @contextmanager
 def _jobs(its_rig: Rig) -> Iterator[Jobs]:
-    """Somebody who plans and applies, again and again, through another web process; their Python is not the visitors'."""
+    """Somebody who plans and applies again and again, through another web process than the visitors'."""
     processes = multiprocessing.get_context("spawn")
     ours, theirs = processes.Pipe()
     child = processes.Process(target=_keep_busy, args=(theirs, its_rig.connection.pk), daemon=True)
@@ -90,6 +87,8 @@ def _jobs(its_rig: Rig) -> Iterator[Jobs]:
 
 
 def _keep_busy(pipe: Pipe, connection_pk: int) -> None:
+    # Elsewhere, in life: it must not take the visitors' processor from them.
+    os.nice(19)
     django.setup()
     from memberships.models import Connection
 

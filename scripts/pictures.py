@@ -33,7 +33,7 @@ CHROMIUM = os.environ.get("ROSTER_CHROMIUM") or next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
 )
 _START_S, _PATIENCE_MS = 60, 30_000
-# A picture changes only when a page does: on each one it is the same day, and what is made up anew each time is the same.
+# A picture changes only when a page does: each shows the same day, and the same for what is made up anew each time.
 _SAME_EACH_TIME = r"""
     began => {
       const words = [
@@ -86,7 +86,9 @@ def tour(page: Page, camera: Camera) -> None:
 
     page.goto("/members/?q=an&status=active&role=user")
     bulk = page.get_by_role("region", name="Bulk actions")
-    for number, box in enumerate(page.get_by_role("checkbox", name=re.compile("^Select (?!all)")).all()[1:5], 1):
+    for number, box in enumerate(
+        page.get_by_role("checkbox", name=re.compile("^Select (?!all)")).all()[1:5], 1
+    ):
         box.check()
         expect(bulk.get_by_text(f"{number} selected", exact=True)).to_be_visible()
     camera.take("members")
@@ -165,7 +167,9 @@ def main() -> None:
     parser.add_argument("names", nargs="*", help="only these; without, all")
     names = frozenset(parser.parse_args().names)
     if not CHROMIUM:
-        sys.exit("There is no Chromium: apt-get install chromium, or set ROSTER_CHROMIUM to the path of yours.")
+        sys.exit(
+            "There is no Chromium: apt-get install chromium, or set ROSTER_CHROMIUM to the path of yours."
+        )
     PICTURES.mkdir(exist_ok=True)
     with demo() as address, sync_playwright() as playwright:
         # Chromium's own sandbox needs rights that a container's root lacks; nothing but our own pages is opened.

@@ -12,7 +12,7 @@ _COLOURS = 256
 
 
 def with_palette(picture: bytes) -> bytes:
-    """An 8-bit RGB or RGBA PNG, opaque, as one of at most 256 colours: the most frequent, and for the rest the nearest."""
+    """An opaque 8-bit RGB or RGBA PNG with at most 256 colours: the most frequent, and for the rest the nearest."""
     width, height, pixels = _decoded(picture)
     counted = Counter(pixels)
     palette = [colour for colour, _ in counted.most_common(_COLOURS)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import threading
 import time
@@ -20,6 +21,7 @@ from memberships.services import connections, jobs, selection
 log = logging.getLogger(__name__)
 
 _THREADS = 4
+_BEHIND_PAGES = 10
 _SWEEP_S = 2.0
 _TIDY_S = 3600.0
 
@@ -36,6 +38,8 @@ class Command(BaseCommand):
 
 
 def _work() -> None:
+    # Where both share a processor, somebody waits for a page and nobody for the next row.
+    os.nice(_BEHIND_PAGES)
     stopped = threading.Event()
     sweeper = threading.Thread(target=_sweep, args=(stopped,), name="sweeper", daemon=True)
     sweeper.start()
