@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 DAY_S, YEAR_DAYS = 86_400, 365
 
@@ -149,14 +149,14 @@ def table(world: World | None = None) -> str:
 
 
 def main(arguments: list[str]) -> None:
-    kinds = {field.name: float if isinstance(field.default, float) else int for field in fields(World)}
-    changed = {}
+    world = World()
     for argument in arguments:
         name, _, value = argument.partition("=")
-        if name not in kinds:
-            raise SystemExit(f"There is no {name}; there are {', '.join(kinds)}.")
-        changed[name] = kinds[name](value)
-    print(table(replace(World(), **changed)))
+        if name not in World.__slots__:
+            raise SystemExit(f"There is no {name}; there are {', '.join(World.__slots__)}.")
+        kind = type(getattr(world, name))
+        world = replace(world, **{name: kind(value)})
+    print(table(world))
 
 
 if __name__ == "__main__":

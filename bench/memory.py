@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 from itertools import cycle, islice
+from typing import TYPE_CHECKING
 
 from bench.rig import read_all, rig
 from bench.table import Line
 from bench.web import AT_ONCE, Site, Visitor, all_at_once, served
+
+if TYPE_CHECKING:
+    from memberships.models import Organization
 
 PEOPLE, WARM_UP, REQUESTS = 1_000, 2_000, 10_000
 EXPORTS = (1_000, 10_000, 50_000)
@@ -63,7 +67,7 @@ def _each(visitor: Visitor, paths: Iterable[str]) -> None:
         visitor.get(path)
 
 
-def _fill(organization: object, rows: int) -> None:
+def _fill(organization: Organization, rows: int) -> None:
     """The organization with exactly so many people: more of the same, under other names."""
     from memberships.models import MirroredMember
 

@@ -32,7 +32,7 @@ def measure() -> list[Line]:
 
 
 def measured(**environment: str) -> list[Line]:
-    with rig(PEOPLE, worker=True, **environment) as its_rig, served() as site:
+    with rig(PEOPLE, worker=True, workers=1, **environment) as its_rig, served() as site:
         read_all(its_rig.connection)
         its_rig.close.control("settings", latency_s=LATENCY_S)
         visitors = [site.visitor(its_rig.browser) for _ in range(ADMINS)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 
 from bench import open_loop
 from bench.table import Line
@@ -21,7 +22,6 @@ def database() -> Iterator[str]:
     if url := os.environ.get("BENCH_POSTGRES_URL"):
         yield url
         return
-    from scripts import postgres
-
+    postgres = import_module("scripts.postgres")
     with postgres.running() as url:
         yield url

@@ -374,16 +374,8 @@ def python_for_others(home: Path) -> Path:
     else:
         name = Path(os.path.realpath(sys.executable)).name
     environment = os.environ | {"LD_LIBRARY_PATH": str(base / "lib")}
-    command = [
-        ROOT / "scripts/uv",
-        "venv",
-        "--quiet",
-        "--seed",
-        "--python",
-        base / "bin" / name,
-        home / "base",
-    ]
-    subprocess.run(command, check=True, env=environment)
+    venv = ["venv", "--quiet", "--seed", "--python", str(base / "bin" / name), str(home / "base")]
+    subprocess.run([str(ROOT / "scripts/uv"), *venv], check=True, env=environment)
     # Accounts are the machine's: here a user is a number, and making one is left to the engine.
     useradd = home / "base/bin/useradd"
     useradd.write_text("#!/bin/sh\nexit 0\n")

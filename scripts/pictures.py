@@ -40,7 +40,7 @@ _SAME_EACH_TIME = r"""
         [/127\.0\.0\.1:\d+/g, "127.0.0.1:8765"],
         [/\b(a|\d+)\s(second|minute)s?\sago\b/g, "a moment ago"],
         [/^\s*now\s*$/g, "a moment ago"],
-        [/\b\d\d:\d\d UTC/g, "10:42 UTC"],
+        [/\b\d\d:\d\d\s+UTC/g, "10:42 UTC"],
         [/^[0-9a-f]{8}$/g, "5f0c2a91"],
       ];
       for (const time of document.querySelectorAll("time[datetime]")) {
@@ -70,6 +70,7 @@ class Camera:
         if self.names and name not in self.names:
             return
         self.page.set_viewport_size({"width": WIDTH, "height": height})
+        self.page.wait_for_load_state("networkidle")  # what is read behind the page is there
         self.page.evaluate(_SAME_EACH_TIME, self.began_ms)
         self.page.evaluate("() => { document.activeElement.blur(); window.scrollTo(0, 0); }")
         picture = png.with_palette(self.page.screenshot(animations="disabled", caret="hide"))
