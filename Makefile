@@ -3,16 +3,21 @@
 
 UV := ./scripts/uv
 
-.PHONY: help demo test check fmt browser bench faults image pictures vendor clean
+.PHONY: help demo test test-postgres check fmt browser bench faults image pictures vendor clean
 
 help:  ## say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo:  ## try it: rehearsal servers, dashboard and worker, with made-up people
 	$(UV) run manage.py demo $(ARGS)
 
 test:  ## run the tests; those in a browser are skipped where there is no Chromium
 	$(UV) run pytest $(ARGS)
+
+# Browsers, faults and what knows no database are tried once, by `make test`.
+test-postgres:  ## run the tests on a PostgreSQL of their own, and several processes of each kind at once
+	$(UV) run scripts/postgres.py $(UV) run pytest -m "not browser and not faults and not once" \
+		--ignore tests/sandbox --ignore tests/contract $(ARGS)
 
 check:  ## format, lint, types, layers, dependencies, migrations, locks; changes nothing
 	@./scripts/check
@@ -34,10 +39,10 @@ bench:  ## measure the pages and the jobs
 	$(UV) run python -m bench $(ARGS)
 
 image:  ## do what the Dockerfile says without a container engine, and ask the result (needs root)
-	$(UV) run scripts/image.py
+	$(UV) run python -m scripts.image
 
 pictures:  ## take the screenshots in docs/pictures/ anew, from the demo (needs a Chromium)
-	$(UV) run scripts/pictures.py $(ARGS)
+	$(UV) run python -m scripts.pictures $(ARGS)
 
 vendor:  ## renew static/vendor/ after a change of package.json (needs node)
 	npm ci

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module
 
 from bench import open_loop
 from bench.table import Line
+from scripts import postgres
 
 
 def measure() -> list[Line]:
@@ -22,6 +22,5 @@ def database() -> Iterator[str]:
     if url := os.environ.get("BENCH_POSTGRES_URL"):
         yield url
         return
-    postgres = import_module("scripts.postgres")
     with postgres.running() as url:
         yield url

@@ -81,7 +81,8 @@ def served() -> Iterator[Site]:
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    with processes.beside([["serve", "--port", str(port)]]) as (server,):
+    server = processes.start(["serve", "--port", str(port)])
+    try:
         give_up = time.monotonic() + _START_S
         while True:
             try:
@@ -94,6 +95,8 @@ def served() -> Iterator[Site]:
         # Its first child that is more than a helper of multiprocessing's.
         children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
         yield Site(port, max(map(int, children), key=lambda pid: Site(port, pid).resident_mb()))
+    finally:
+        processes.stop([server])
 
 
 def per_second(visitors: Sequence[Visitor], path: str, for_s: float) -> float:

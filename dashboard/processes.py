@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from django.conf import settings
 
+log = logging.getLogger(__name__)
+
 _GRACE_S = 10
+# Also how soon a child that ended is started again: one that can't start must not keep the machine busy.
+_LOOK_S = 1.0
 _PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None)  # loaded here, for little is safe between fork and exec
 
 
 def start(arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
@@ -34,16 +41,35 @@ def stop(children: Sequence[subprocess.Popen[bytes]]) -> None:
 
 
 @contextmanager
-def beside(commands: Sequence[Sequence[str]]) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Children that run while the block does."""
-    children = [start(arguments) for arguments in commands]
+def beside(commands: Sequence[Sequence[str]]) -> Iterator[None]:
+    """Children that run while the block does. One that ends by itself is started again."""
+    over = threading.Event()
+    keepers = [
+        threading.Thread(target=_keep, args=(arguments, start(arguments), over), daemon=True)
+        for arguments in commands
+    ]
+    for keeper in keepers:
+        keeper.start()
     try:
-        yield children
+        yield
     finally:
-        stop(children)
+        over.set()
+        for keeper in keepers:
+            keeper.join()
+
+
+def _keep(arguments: Sequence[str], child: subprocess.Popen[bytes], over: threading.Event) -> None:
+    while not over.wait(_LOOK_S):
+        if child.poll() is not None:
+            log.error(
+                "manage.py %s ended with %s and is started again", " ".join(arguments), child.returncode
+            )
+            # To the kernel its parent is this thread, which stays as long as it does.
+            child = start(arguments)
+    stop([child])
 
 
 def _end_with_parent() -> None:
     if sys.platform == "linux":
         # A killed parent can't stop its children; the kernel can.
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

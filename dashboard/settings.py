@@ -1,6 +1,8 @@
 """All configuration comes from the environment; README.md lists the names. A missing secret stops the start."""
 
+import hmac
 import sys
+from importlib.util import find_spec
 from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -9,6 +11,7 @@ from cryptography.fernet import Fernet
 from django.contrib.messages import constants as messages
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env
+from huey.serializer import SignedSerializer
 
 env = Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -56,6 +59,14 @@ def _address(name: str, default: str = "") -> str:
             f"{name} must start with https:// (plain http only with DEBUG=true on this machine)."
         )
     return value
+
+
+def _is_address(value: str, *schemes: str) -> bool:
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        return False
+    return parts.scheme in schemes and bool(parts.hostname)
 
 
 def _list(name: str, default: list[str]) -> list[str]:
@@ -182,16 +193,44 @@ TEMPLATES = [
 
 VAR_DIR = BASE_DIR / "var"
 VAR_DIR.mkdir(exist_ok=True)
-DATABASES = {
-    "default": env.dj_db_url("DATABASE_URL", f"sqlite:///{VAR_DIR / 'roster.sqlite3'}", conn_max_age=60)
-}
-if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+_NO_DATABASE = "DATABASE_URL must be postgres://user:password@host/name, or be left out for SQLite."
+try:
+    DATABASES = {
+        "default": env.dj_db_url(
+            "DATABASE_URL",
+            f"sqlite:///{VAR_DIR / 'roster.sqlite3'}",
+            conn_max_age=60,
+            # The server may have been restarted since a connection was last used.
+            conn_health_checks=True,
+        )
+    }
+except ValueError:
+    raise ImproperlyConfigured(_NO_DATABASE) from None
+POSTGRESQL = DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql"
+if POSTGRESQL and DATABASES["default"]["NAME"]:
+    # A server that is gone without a word must not hold a worker for as long as the system would wait.
+    DATABASES["default"]["OPTIONS"] = {
+        "connect_timeout": 10,
+        "keepalives_idle": 30,
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 60_000,
+    } | DATABASES["default"].get("OPTIONS", {})
+elif DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # The defaults lose writes when several processes write at once.
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
+else:
+    raise ImproperlyConfigured(_NO_DATABASE)
+
+REDIS_URL = env.str("REDIS_URL", "")
+if REDIS_URL and not _is_address(REDIS_URL, "redis", "rediss"):
+    raise ImproperlyConfigured("REDIS_URL must be redis://host:6379/0, or rediss:// for TLS.")
+if REDIS_URL and not find_spec("redis"):
+    raise ImproperlyConfigured("REDIS_URL needs the package redis: uv sync --no-dev --extra redis")
 
 # The queue only carries job ids; what a lost message leaves behind is found by the sweeper.
 TASKS = {
@@ -202,10 +241,35 @@ TASKS = {
 }
 HUEY = {
     "name": "roster",
-    "huey_class": "huey.SqliteHuey",
-    "filename": env.str("QUEUE_FILE", str(VAR_DIR / "queue.sqlite3")),
     "immediate": False,
     "results": True,
+    # Messages are pickled: whoever can write to the queue must not be able to have anything run.
+    "serializer": SignedSerializer(secret=hmac.digest(SECRET_KEY.encode(), b"queue", "sha256").hex()),
+}
+if REDIS_URL:
+    HUEY |= {"huey_class": "huey.RedisHuey", "url": REDIS_URL}
+elif POSTGRESQL:
+    HUEY |= {"huey_class": "dashboard.queue.DatabaseHuey"}
+else:
+    HUEY |= {
+        "huey_class": "huey.SqliteHuey",
+        "filename": env.str("QUEUE_FILE", str(VAR_DIR / "queue.sqlite3")),
+    }
+
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "roster",
+    }
+    if REDIS_URL
+    else {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "cache",
+        "OPTIONS": {"MAX_ENTRIES": 10_000},
+    },
+    # For what each process may know by itself, because its key says which state it is of: costs pages no query.
+    "local": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
 }
 
 SESSION_ENGINE = "django.contrib.sessions.backends.db"

@@ -5,7 +5,7 @@ each RUN. Then it starts the CMD as the image's user, who can write nothing but 
 and asks it what a TLS proxy would. compose.yaml says how the migrations and a worker are started. So none of the three
 files can say what doesn't work. What it can't show is the base image: the Python here stands for that one.
 
-Has to be root, because it runs the server as another user. IMAGE_DATABASE_URL takes a PostgreSQL to do it with, too.
+Has to be root, because it runs the server as another user. Where there is a PostgreSQL, it is done with that, too.
 """
 
 from __future__ import annotations
@@ -29,13 +29,15 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from email.message import Message
 from pathlib import Path
 from typing import IO
 
 import yaml
+
+from scripts import postgres
 
 ROOT = Path(__file__).resolve().parent.parent
 HOST = "people.example.com"
@@ -383,6 +385,14 @@ def python_for_others(home: Path) -> Path:
     return home / "base/bin/python"
 
 
+def _postgresql() -> AbstractContextManager[str] | None:
+    try:
+        postgres.binaries()
+    except SystemExit:
+        return None
+    return postgres.running()
+
+
 def said(text: str) -> None:
     print(text, flush=True)
 
@@ -411,14 +421,15 @@ def main() -> None:
             raise Failed(f"the image has files it must not have: {', '.join(found)}")
         if (found := writable(stage)) != ["/app/var"] or stage.volumes != ["/app/var"]:
             raise Failed(f"its user can write to {found}; kept is {stage.volumes}")
-        databases = {"SQLite": {}, "PostgreSQL": {"DATABASE_URL": os.environ.get("IMAGE_DATABASE_URL", "")}}
-        for name, own in databases.items():
-            if "" in own.values():
+        for name, database in (("SQLite", nullcontext("")), ("PostgreSQL", _postgresql())):
+            if database is None:
+                said("There is no PostgreSQL here, so it was not tried with that.")
                 continue
             said(f"Starting it as user {stage.user}, with {name}")
-            with (home / f"{name}.log").open("w+") as log:
+            with database as url, (home / f"{name}.log").open("w+") as log:
+                settings = production_settings() | ({"DATABASE_URL": url} if url else {})
                 try:
-                    check(Image(stage, python, production_settings() | own, log), worker, migrate)
+                    check(Image(stage, python, settings, log), worker, migrate)
                 except Failed as failure:
                     log.seek(0)
                     raise Failed(f"{failure}\n{log.read()}") from None

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.core.cache import cache
+from django.core.cache import caches
 from django.tasks import default_task_backend
 from django.test import Client
 from django.utils import timezone
@@ -27,8 +27,11 @@ from sandbox.world import World
 
 @pytest.fixture(autouse=True)
 def nothing_kept() -> None:
-    """What was read for one test is not known to the next, whose people may have the same ids."""
-    cache.clear()
+    """What was counted for one test is not known to the next, whose people may have the same ids.
+
+    What is kept in the database goes with the test.
+    """
+    caches["local"].clear()
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from datetime import timedelta
 
 import pytest
 import time_machine
-from django.core.cache import cache
 from django.utils import timezone
 
 from memberships.models import MirroredMember, Plan
@@ -26,11 +25,6 @@ FIELDS = [
 READ_NUMBERS = "Read their phone numbers from Close"
 URL = "https://voice.example/drop.mp3"
 HTTPS = "Give an address that starts with https://."
-
-
-@pytest.fixture(autouse=True)
-def nothing_kept():
-    cache.clear()
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from dataclasses import replace
 from urllib.parse import urlencode
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 
 from memberships.models import Job, Plan
@@ -20,11 +19,6 @@ from tests.test_member_page import NOBODYS
 
 SAM = f"Sam Okafor <{ORDINARY}>"
 NOOR = f"Noor Haddad <{PEOPLE_OPS}>"
-
-
-@pytest.fixture(autouse=True)
-def nothing_kept() -> None:
-    cache.clear()
 
 
 @pytest.fixture

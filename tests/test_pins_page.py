@@ -406,7 +406,7 @@ def test_the_number_of_queries_does_not_depend_on_the_number_of_views(
 ):
     world.set_settings(sam, pinned_views=list(views.values())[:number])
     part(admin, sam)
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(8):
         assert len(listed(part(admin, sam))) == number
 
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
+from huey.serializer import SignedSerializer
 
 from dashboard.middleware import TrustedProxies
 
@@ -87,6 +91,17 @@ STOPS: list[tuple[str, str | None, str]] = [
     ("MINIMUM_MANAGERS", "two", '"MINIMUM_MANAGERS" invalid'),
     ("PLAN_EXPIRES_S", "an hour", '"PLAN_EXPIRES_S" invalid'),
     ("DEBUG", "maybe", '"DEBUG" invalid'),
+    ("DATABASE_URL", "mysql://somebody@db.example.com/roster", "DATABASE_URL must be postgres://"),
+    ("DATABASE_URL", "db.example.com/roster", "DATABASE_URL must be postgres://"),
+    (
+        "DATABASE_URL",
+        "postgres://roster:secret@db.example.com:many/roster",
+        "DATABASE_URL must be postgres://",
+    ),
+    ("DATABASE_URL", "postgres://db.example.com/", "DATABASE_URL must be postgres://"),
+    ("REDIS_URL", "cache.example.com:6379", "REDIS_URL must be redis://"),
+    ("REDIS_URL", "https://cache.example.com", "REDIS_URL must be redis://"),
+    ("REDIS_URL", "redis://[cache", "REDIS_URL must be redis://"),
 ]
 
 
@@ -133,6 +148,56 @@ def test_for_development_nothing_has_to_be_set_and_debug_pages_stay_off():
     assert '"DEBUG": false' in outcome.stdout
     assert '"SECURE_SSL_REDIRECT": false' in outcome.stdout
     assert '"CLOSE_API_URL": "http://127.0.0.1:8765"' in outcome.stdout
+
+
+# Where things are kept
+
+
+def kept(**environment: str) -> dict[str, Any]:
+    outcome = start(COMPLETE | environment, SHOW)
+    assert outcome.returncode == 0, outcome.stderr
+    found: dict[str, Any] = json.loads(outcome.stdout)
+    return found
+
+
+def test_without_a_word_everything_is_kept_in_files():
+    found = kept()
+    assert found["DATABASES"]["default"]["ENGINE"] == "django.db.backends.sqlite3"
+    assert found["HUEY"]["huey_class"] == "huey.SqliteHuey"
+    assert found["CACHES"]["default"]["BACKEND"].endswith(".DatabaseCache")
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql"])
+def test_queue_and_cache_are_where_the_database_is(scheme):
+    found = kept(DATABASE_URL=f"{scheme}://roster:p%40ss@db.example.com:6432/people?sslmode=require")
+    database = found["DATABASES"]["default"]
+    assert (database["HOST"], database["PORT"], database["PASSWORD"]) == ("db.example.com", 6432, "p@ss")
+    assert database["OPTIONS"]["sslmode"] == "require"
+    assert database["OPTIONS"]["connect_timeout"] == 10
+    assert database["CONN_HEALTH_CHECKS"] is True
+    assert found["HUEY"]["huey_class"] == "dashboard.queue.DatabaseHuey"
+    assert found["CACHES"]["default"]["BACKEND"].endswith(".DatabaseCache")
+
+
+def test_with_redis_queue_and_cache_are_there_and_sessions_stay_in_the_database():
+    found = kept(
+        DATABASE_URL="postgres://roster@db.example.com/people", REDIS_URL="rediss://cache.example.com/1"
+    )
+    assert found["HUEY"]["huey_class"] == "huey.RedisHuey"
+    assert found["HUEY"]["url"] == found["CACHES"]["default"]["LOCATION"] == "rediss://cache.example.com/1"
+    assert found["CACHES"]["default"]["BACKEND"].endswith(".RedisCache")
+    assert found["SESSION_ENGINE"] == "django.contrib.sessions.backends.db"
+
+
+def test_a_message_that_is_not_ours_is_not_even_read():
+    """Reading one is running it: messages are pickled."""
+    ours = SignedSerializer(secret=settings.HUEY["serializer"].secret)
+    serializer = settings.HUEY["serializer"]
+    assert serializer.deserialize(ours.serialize("a job")) == "a job"
+    for forged in (pickle.dumps("a job"), SignedSerializer(secret="another").serialize("a job")):
+        with pytest.raises(ValueError, match=r"mismatch|not found"):
+            serializer.deserialize(forged)
+    assert settings.SECRET_KEY.encode() not in serializer.secret
 
 
 # Whose word about addresses counts

@@ -105,6 +105,15 @@ def test_an_admin_signs_in_and_sees_the_members(visitor, consent):
     assert (entry.event, entry.actor_name) == ("session.signed_in", "Alex Morgan")
 
 
+def test_names_longer_than_anybody_has_keep_nobody_out(visitor, consent, world, northwind):
+    world.organizations[northwind].name = "N" * 300
+    world.rename(world.user_id(ADMIN), "A" * 200, "B" * 200)
+    assert sign_in(visitor, consent, organization="N" * 300).heading == "Members"
+    connection = Connection.objects.select_related("organization").get()
+    assert (len(connection.name), len(connection.organization.name)) == (300, 200)
+    roster.read(connection)
+
+
 def test_close_is_asked_for_a_code_for_our_address_with_a_state(visitor, close):
     parts = urlsplit(start(visitor))
     asked = parse_qs(parts.query)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 import time_machine
@@ -23,6 +21,7 @@ from memberships.services import client_credentials, connections
 from memberships.services.client_credentials import StoredSecret
 from memberships.services.windows import Limit, Windows
 from sandbox.commercelayer.rehearsal import CLIENT_ID, CLIENT_SECRET, OWNER
+from tests.databases import migrated
 from tests.pages import Page
 
 LIMITS: list[Limit] = [(200, 60), (50, 10)]
@@ -150,18 +149,10 @@ print(json.dumps(moments))
 
 
 @pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The environment of a project with an empty database file."""
-    folder: Path = tmp_path_factory.mktemp("windows")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("CLOSE_")} | {
-        "DEBUG": "true",
-        "DJANGO_SETTINGS_MODULE": "dashboard.settings",
-        "DATABASE_URL": f"sqlite:///{folder / 'roster.sqlite3'}",
-        "QUEUE_FILE": str(folder / "queue.sqlite3"),
-    }
-    migrate = [sys.executable, str(settings.BASE_DIR / "manage.py"), "migrate", "--verbosity", "0"]
-    subprocess.run(migrate, env=environment, check=True)
-    return environment
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The environment of a project with an empty database."""
+    with migrated(tmp_path_factory.mktemp("windows")) as environment:
+        yield environment
 
 
 @pytest.fixture

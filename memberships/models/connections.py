@@ -59,6 +59,15 @@ class Organization(models.Model):
     def __str__(self) -> str:
         return self.name or self.remote_id
 
+    def hold(self) -> Organization:
+        """This row as it is now, which nobody else can change before the transaction ends.
+
+        Whoever reads what is kept of an organization in order to write it takes this row first, before any other:
+        so nothing comes in between, and no two transactions wait for each other.
+        """
+        # `no_key`: rows that only name this organization may still be written.
+        return Organization.objects.select_for_update(no_key=True).get(pk=self.pk)
+
 
 class Connection(models.Model):
     """One person's consent for one organization. A new consent replaces the tokens in place.

@@ -114,14 +114,18 @@ def _keep(person: Connection, secret: Secret, granted: Granted, actor: Actor) ->
             provider=registry.ATTACHED,
             remote_id=actor.organization_id,
             parent=person.organization,
-            defaults={"name": actor.organization_name},
+            defaults={"name": actor.organization_name[:200]},
         )
         Organization.objects.filter(pk=person.organization_id).update(has_attached=True)
         # One connection an organization: whoever enters other credentials takes it over, with the jobs that wait.
         connection = Connection.objects.filter(organization=organization).first() or Connection(
             organization=organization
         )
-        connection.user_id, connection.name, connection.email = actor.user_id, actor.name, actor.email
+        connection.user_id, connection.name, connection.email = (
+            actor.user_id,
+            actor.name[:300],
+            actor.email[:254],
+        )
         connection.client_id, connection.client_secret = secret.client_id, secret.client_secret
         connection.access_token, connection.expires_at = granted.access_token, granted.expires_at
         connection.can_manage, connection.checked_at, connection.added_by = True, timezone.now(), person

@@ -36,7 +36,7 @@ def record(organization: Organization, entries: Sequence[AuditEntry]) -> None:
         return
     if not transaction.get_connection().in_atomic_block:
         raise RuntimeError("An audit entry belongs into the transaction of what it tells about.")
-    head = Organization.objects.select_for_update().only("audit_number", "audit_hash").get(pk=organization.pk)
+    head = organization.hold()
     number, previous = head.audit_number, head.audit_hash
     now = timezone.now()
     for entry in entries:

@@ -115,14 +115,14 @@ def sign_in(token: Mapping[str, Any]) -> Connection:
             provider=registry.SIGN_IN,
             remote_id=organization_id,
             parent=None,
-            defaults={"name": actor.organization_name},
+            defaults={"name": actor.organization_name[:200]},
         )
         connection, _ = Connection.objects.update_or_create(
             organization=organization,
             user_id=actor.user_id,
             defaults={
-                "name": actor.name,
-                "email": actor.email,
+                "name": actor.name[:300],
+                "email": actor.email[:254],
                 "access_token": token["access_token"],
                 "refresh_token": token["refresh_token"],
                 "expires_at": oauth.expiry(token),
@@ -231,11 +231,11 @@ def disconnect(connection: Connection) -> bool:
     """Give the consent back. False when the provider could not be told; the tokens are forgotten here all the same."""
     refresh_token = connection.refresh_token
     with transaction.atomic():
+        audit.record(connection.organization, [audit.disconnected(connection)])
         Connection.objects.filter(pk=connection.pk).update(
             access_token="", refresh_token="", client_secret="", can_manage=False, checked_at=None
         )
         connection.logins.all().delete()
-        audit.record(connection.organization, [audit.disconnected(connection)])
     return oauth.revoke(refresh_token) if refresh_token else True
 
 

@@ -85,7 +85,7 @@ class StoredCredentials(ABC):
 def replaced(used: Connection, **fields: Any) -> Connection:
     """Write what became of a renewal, unless the person has connected anew meanwhile; the row as it is then."""
     with transaction.atomic():
-        connection = Connection.objects.select_for_update().get(pk=used.pk)
+        connection = Connection.objects.select_for_update(no_key=True).get(pk=used.pk)
         same = (connection.refresh_token, connection.client_secret) == (
             used.refresh_token,
             used.client_secret,

@@ -37,8 +37,7 @@ def known_numbers(connection: Connection, user_id: str) -> list[tuple[str, str]]
 def pins(connection: Connection, member_id: str) -> tuple[str, ...]:
     """The ids of a member's pinned views, in their order. Raises ProviderError.
 
-    What was kept counts until something is sent about the member. That is seen in our rows, because the worker that
-    sends has a cache of its own.
+    What was kept counts until something is sent about the member, as our rows tell.
     """
     key = f"pins:{connection.organization_id}:{member_id}"
     known: tuple[datetime, tuple[str, ...]] | None = cache.get(key)

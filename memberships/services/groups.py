@@ -116,18 +116,14 @@ def keep_list(
     """
     names = {group.id: group.name[:300] for group in listed}
     with transaction.atomic():
+        since = organization.hold().groups_read_at
+        if since and since >= read_at:
+            return
         ours = PlanRow.objects.filter(
             plan__organization=organization, kind=Kind.GROUP, outcome=Outcome.DONE, settled_at__gte=read_at
         ).values_list("item_id", flat=True)
-        since = Organization.objects.values_list("groups_read_at", flat=True).get(pk=organization.pk)
-        if since and since >= read_at:
-            return
-        known = {
-            group.remote_id: group
-            for group in MirroredGroup.objects.select_for_update()
-            .filter(organization=organization)
-            .select_related("organization")
-        }
+        found = MirroredGroup.objects.filter(organization=organization).select_related("organization")
+        known = {group.remote_id: group for group in found}
         for pk in ours:
             names.pop(pk, None)
             known.pop(pk, None)
@@ -157,9 +153,9 @@ def keep_members(
 ) -> None:
     """Who is in a group, None for a group that is gone. An older read never overwrites a newer one."""
     with transaction.atomic():
+        organization.hold()
         group = (
-            MirroredGroup.objects.select_for_update(of=("self",))
-            .filter(Q(members_read_at__isnull=True) | Q(members_read_at__lt=read_at))
+            MirroredGroup.objects.filter(Q(members_read_at__isnull=True) | Q(members_read_at__lt=read_at))
             .filter(organization=organization, remote_id=group_id)
             .select_related("organization")
             .first()

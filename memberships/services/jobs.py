@@ -46,8 +46,14 @@ def sweep() -> None:
         held = job.organization.writer_until is not None and job.organization.writer_until > now
         waits = job.not_before is not None and job.not_before > now
         offered = job.offered_at is not None and now - job.offered_at < _OFFER_AGAIN
-        if not (held or waits or offered):
+        # Of several workers that sweep at the same time one offers it.
+        if not (held or waits or offered) and _claim(job):
             offer(job)
+
+
+def _claim(job: Job) -> bool:
+    same = Job.objects.filter(pk=job.pk, offered_at=job.offered_at)
+    return same.update(offered_at=timezone.now()) > 0
 
 
 def run(job_id: str | UUID) -> None:

@@ -121,6 +121,7 @@ def apply(plan: Plan, connection: Connection, *, fingerprint: str, typed: str) -
     if connection.pk != plan.connection_id and (mine := _mine_in(plan, connection)):
         raise CannotApply(f"This plan changes {mine}. Make it yourself, so that you review that.")
     with transaction.atomic():
+        plan.organization.hold()
         now = timezone.now()
         if not Plan.objects.filter(pk=plan.pk, applied_at=None, expires_at__gt=now).update(applied_at=now):
             if job := Job.objects.filter(plan=plan).first():

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.core.cache import cache
+from django.core.cache import caches
 from django.db import transaction
 from django.db.models import Case, Count, F, IntegerField, Q, QuerySet, Value, When
 from django.db.models.functions import Coalesce
@@ -72,13 +72,13 @@ def keep(organization: Organization, roster: Roster, trace: Trace | None = None)
     `trace` tells when exactly people came and went outside.
     """
     with transaction.atomic():
-        since = Organization.objects.values_list("roster_read_at", flat=True).get(pk=organization.pk)
+        since = organization.hold().roster_read_at
         newer = Q(roster_read_at__isnull=True) | Q(roster_read_at__lt=roster.read_at)
         newer &= Q(mirror_changed_at__isnull=True) | Q(mirror_changed_at__lt=roster.read_at)
         if not Organization.objects.filter(newer, pk=organization.pk).update(
             roster_read_at=roster.read_at,
             first_read_at=Coalesce("first_read_at", Value(roster.read_at)),
-            name=roster.organization_name or organization.name,
+            name=roster.organization_name[:200] or organization.name,
             names=dict(roster.names),
             refresh_until=None,
             refresh_error="",
@@ -129,10 +129,8 @@ def _mirrored(organization: Organization, member: Member) -> MirroredMember:
 def keep_roles(organization: Organization, roles: Sequence[Role], read_at: datetime | None = None) -> None:
     """Make the mirror show these roles, unless a change of ours was answered after they were read."""
     with transaction.atomic():
-        changed = Organization.objects.filter(
-            pk=organization.pk, mirror_changed_at__gte=read_at or timezone.now()
-        )
-        if changed.exists():
+        changed_at = organization.hold().mirror_changed_at
+        if changed_at and changed_at >= (read_at or timezone.now()):
             return
         for role in roles:
             MirroredRole.objects.update_or_create(
@@ -156,6 +154,7 @@ def keep_role(organization: Organization, row: Row, item: Item | None, manage_pe
     if row.kind is not Kind.ROLE:
         return
     with transaction.atomic():
+        organization.hold()
         if row.action is Action.DELETE:
             MirroredRole.objects.filter(organization=organization, remote_id=row.item_id).delete()
         elif item is not None:
@@ -183,8 +182,11 @@ def keep_member(organization: Organization, member: Member, request: Row) -> Non
 
     Whatever else it shows was changed by somebody else, which the next read has to notice.
     """
-    row = MirroredMember.objects.filter(organization=organization, remote_id=member.id).first()
-    if row:
+    with transaction.atomic():
+        organization.hold()
+        row = MirroredMember.objects.filter(organization=organization, remote_id=member.id).first()
+        if row is None:
+            return
         if ROLE in request.wanted:
             row.role_id, row.can_manage = member.role_id, member.can_manage
         if request.action is not Action.CHANGE:
@@ -197,9 +199,8 @@ def keep_member(organization: Organization, member: Member, request: Row) -> Non
         }
         for name in filter(metadata_key, request.wanted.keys() - member.settings.keys()):
             row.settings.pop(name, None)
-        with transaction.atomic():
-            row.save(update_fields=["role_id", "status", "can_manage", "settings"])
-            Organization.objects.filter(pk=organization.pk).update(mirror_changed_at=timezone.now())
+        row.save(update_fields=["role_id", "status", "can_manage", "settings"])
+        Organization.objects.filter(pk=organization.pk).update(mirror_changed_at=timezone.now())
 
 
 # Freshness
@@ -298,7 +299,8 @@ class Glance:
 
 
 def glance(organization: Organization) -> Glance:
-    """The numbers above the list. Counted once for each state of the mirror, which its two times tell apart."""
+    """The numbers above the list. Each process counts once for each state of the mirror: its two times tell which."""
+    cache = caches["local"]
     key = f"glance:{organization.pk}:{organization.roster_read_at}:{organization.mirror_changed_at}"
     key = key.replace(" ", "T")
     known: Glance | None = cache.get(key)

@@ -61,7 +61,7 @@ def tick(session_key: str, organization: Organization, shown: Iterable[str], tic
     rows = MirroredMember.objects.filter(organization=organization, remote_id__in=shown_ids)
     page = dict(rows.values_list("remote_id", "pk"))
     with transaction.atomic():
-        chosen = set(selected(session_key, organization).ids).difference(page.values())
+        chosen = _held(session_key, organization).difference(page.values())
         _keep(
             session_key,
             organization,
@@ -76,7 +76,7 @@ def add_matching(session_key: str, organization: Organization, query: Query, sho
         ids = set(matching)
         if len(ids) != shown_count:
             raise Moved(shown_count, len(ids))
-        _keep(session_key, organization, ids | selected(session_key, organization).ids)
+        _keep(session_key, organization, ids | _held(session_key, organization))
 
 
 def choose(session_key: str, organization: Organization, query: Query) -> None:
@@ -86,11 +86,18 @@ def choose(session_key: str, organization: Organization, query: Query) -> None:
 
 
 def clear(session_key: str, organization: Organization) -> None:
-    Selection.objects.filter(session_key=session_key, organization=organization).delete()
+    Selection.objects.filter(session_key=session_key, organization=organization).update(members=[])
 
 
 def forget_old() -> None:
     Selection.objects.filter(changed_at__lt=timezone.now() - _KEPT).delete()
+
+
+def _held(session_key: str, organization: Organization) -> set[int]:
+    """Who is selected, which no other request of this session can change before the transaction ends."""
+    mine = Selection.objects.select_for_update()
+    mine.get_or_create(session_key=session_key, organization=organization)
+    return set(selected(session_key, organization).ids)
 
 
 def _keep(session_key: str, organization: Organization, ids: set[int]) -> None:

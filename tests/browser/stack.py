@@ -49,7 +49,7 @@ def started(home: Path) -> Iterator[Stack]:
     world, commerce = World.empty(seed=11), CommerceWorld.rehearsal(people=30)
     with running(world) as close, commerce_running(commerce) as layer:
         layer.limits.set(dict.fromkeys(("reads", "reads_burst", "writes", "writes_burst"), 100_000))
-        port = _free_port()
+        port = free_port()
         database = home / "roster.sqlite3"
         own = ("CLOSE_", "COMMERCELAYER_")
         environment = {name: value for name, value in os.environ.items() if not name.startswith(own)} | {
@@ -73,21 +73,21 @@ def started(home: Path) -> Iterator[Stack]:
         ]
         try:
             url = f"http://127.0.0.1:{port}"
-            _wait_for(f"{url}/login/")
+            wait_for(f"{url}/login/")
             yield Stack(url, close, world, commerce, database)
             assert all(child.poll() is None for child in children), "a process of Roster ended by itself"
         finally:
             processes.stop(children)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     return port
 
 
-def _wait_for(address: str) -> None:
+def wait_for(address: str) -> None:
     give_up = time.monotonic() + _START_S
     while True:
         try:

@@ -194,7 +194,7 @@ def twice(rig: Rig) -> list[object]:
 
 EVERY = [
     pytest.param(1, id="every step", marks=pytest.mark.faults),
-    pytest.param(23, id="some steps"),
+    pytest.param(23, id="some steps", marks=pytest.mark.once),
 ]
 
 

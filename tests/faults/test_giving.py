@@ -17,7 +17,7 @@ from tests.faults.test_crashes import Killed, Steps, time_passes
 NOTE = {"reason": "", "channel": "test"}
 EVERY = [
     pytest.param(1, id="every step", marks=pytest.mark.faults),
-    pytest.param(7, id="some steps"),
+    pytest.param(7, id="some steps", marks=pytest.mark.once),
 ]
 
 

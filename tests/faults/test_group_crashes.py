@@ -20,7 +20,7 @@ __all__ = ["again"]
 NOTE = {"reason": "", "channel": "test"}
 EVERY = [
     pytest.param(1, id="every step", marks=pytest.mark.faults),
-    pytest.param(11, id="some steps"),
+    pytest.param(11, id="some steps", marks=pytest.mark.once),
 ]
 
 

@@ -219,7 +219,7 @@ class Company(RuleBasedStateMachine):
 @pytest.mark.parametrize(
     "examples",
     [
-        pytest.param(8, id="a few"),
+        pytest.param(8, id="a few", marks=pytest.mark.once),
         pytest.param(100, id="many", marks=pytest.mark.faults),
     ],
 )

@@ -412,7 +412,11 @@ def anew(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
 
 
 @pytest.mark.parametrize(
-    "every", [pytest.param(1, id="every step", marks=pytest.mark.faults), pytest.param(31, id="some steps")]
+    "every",
+    [
+        pytest.param(1, id="every step", marks=pytest.mark.faults),
+        pytest.param(31, id="some steps", marks=pytest.mark.once),
+    ],
 )
 @pytest.mark.parametrize("back", [False, True], ids=["leaving", "undo"])
 def test_a_worker_may_die_anywhere(rig, anew, every, back):

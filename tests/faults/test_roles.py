@@ -313,7 +313,7 @@ def lies(rig: Rig, job: Job) -> list[str]:
     "every",
     [
         pytest.param(1, id="every step", marks=pytest.mark.faults),
-        pytest.param(5, id="some steps"),
+        pytest.param(5, id="some steps", marks=pytest.mark.once),
     ],
 )
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)

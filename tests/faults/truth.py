@@ -6,22 +6,29 @@ noted where they arrive. So a mistake of the engine can't be repeated by its jud
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import sqlite3
+import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg.rows import dict_row
+from psycopg.types.string import TextLoader
 
 from sandbox.messages import Request, Response
 from sandbox.world import World
 
 type Query = Callable[[str], list[dict[str, Any]]]
-"""Runs one SELECT; a dict per row, as SQLite stores it."""
+"""Runs one SELECT; a dict per row, as SQLite or PostgreSQL has it: ids, moments and flags look different there."""
 
 type State = dict[str, dict[str, Any]]
 """Every membership of every organization by id."""
@@ -41,6 +48,17 @@ def file(path: Path) -> Query:
     return query
 
 
+def server(address: str) -> Query:
+    """Ask a PostgreSQL server. JSON comes as text, as it does from a file."""
+
+    def query(sql: str) -> list[dict[str, Any]]:
+        with psycopg.connect(address, autocommit=True, row_factory=dict_row) as connection:
+            connection.adapters.register_loader("jsonb", TextLoader)
+            return connection.execute(sql.encode()).fetchall()
+
+    return query
+
+
 @dataclass(frozen=True, slots=True)
 class Effect:
     """What one call changed for one person: `field` is a name in the world's snapshots, "" for somebody new."""
@@ -48,6 +66,7 @@ class Effect:
     member_id: str
     field: str
     after: object
+    at: float = dataclasses.field(default_factory=time.time, compare=False)
 
 
 class Witness:
@@ -141,8 +160,60 @@ class Truth:
         )
         found += self._strangers(will)
         found += self._requests(will)
-        flags = self.query("SELECT name FROM pragma_table_info('memberships_auditentry') WHERE type = 'bool'")
-        found += chain(organization, entries, [flag["name"] for flag in flags])
+        found += chain(organization, entries)
+        return found
+
+    def lies_of_many(self) -> list[str]:
+        """The same of all role changes there are, whose jobs overlapped and changed the same people in turn.
+
+        Each change in the world is one row's doing, made between its sending and its settling, and the last one done
+        is what is true now.
+        """
+        found = list(self.witness.outrages)
+        done: list[tuple[str, object, float, float]] = []
+        for job in self.query("SELECT * FROM memberships_job"):
+            if job["state"] != "finished":
+                found.append(f"job {job['id']} is {job['state']} ({job['note']})")
+            rows = self.query(f"SELECT * FROM memberships_planrow WHERE plan_id = '{job['plan_id']}'")
+            will = [row | {"edits": json.loads(row["edits"])} for row in rows if row["verdict"] == "will"]
+            entries = self.query(
+                f"SELECT * FROM memberships_auditentry WHERE plan_id = '{job['plan_id']}' AND event <> 'plan.applied'"
+            )
+            found += _told(will, entries)
+            for row in will:
+                ((name, _, after),) = row["edits"]
+                assert name == "role"
+                if row["outcome"] == "done":
+                    sent_at, settled_at = (_seconds(row[moment]) for moment in ("sent_at", "settled_at"))
+                    done.append((row["member_id"], after, sent_at, settled_at))
+                elif row["outcome"] == "unknown" or (row["outcome"] == "refused" and not row["error"]):
+                    found.append(f"{row['member_id']} is {row['outcome']} ({row['error']})")
+        unclaimed = [effect for effect in self.witness.effects if effect.field == "role_id"]
+        for member_id, after, sent_at, settled_at in sorted(done, key=lambda row: row[3]):
+            mine = (
+                effect
+                for effect in unclaimed
+                if (effect.member_id, effect.after) == (member_id, after)
+                and sent_at - _CLOCK_S <= effect.at <= settled_at + _CLOCK_S
+            )
+            if effect := next(mine, None):
+                unclaimed.remove(effect)
+            else:
+                found.append(f"{member_id} is called done as {after}, and no call of ours did it then")
+        found += [f"{effect} was made, and no row is called done for it" for effect in unclaimed]
+        last = {member_id: after for member_id, after, _, _ in sorted(done, key=lambda row: row[3])}
+        now = self.witness.state()
+        found += [
+            f"{pk} was last given {after}, and is {now[pk]['role_id']}"
+            for pk, after in last.items()
+            if now[pk]["role_id"] != after
+        ]
+        for organization in self.query("SELECT * FROM memberships_organization"):
+            entries = self.query(
+                f"SELECT * FROM memberships_auditentry WHERE organization_id = {organization['id']} ORDER BY number"
+            )
+            found += chain(organization, entries)
+            found += self._blamed([entry for entry in entries if entry["channel"] == "outside"])
         return found
 
     def _row(
@@ -307,13 +378,15 @@ def _loaded(value: str | None) -> Any:
     return None if value is None else json.loads(value)
 
 
-def chain(organization: dict[str, Any], entries: list[dict[str, Any]], flags: Collection[str]) -> list[str]:
-    """What is wrong with an organization's audit chain: every stored column counts. `flags` are yes-or-no columns."""
+def chain(organization: dict[str, Any], entries: list[dict[str, Any]]) -> list[str]:
+    """What is wrong with an organization's audit chain: every stored column counts."""
     found, previous = [], ""
     for number, entry in enumerate(entries, start=1):
         if entry["number"] != number or entry["previous_hash"] != previous:
             found.append(f"audit entry {entry['number']} does not follow {number - 1}")
         content = {name: value for name, value in entry.items() if name not in _NOT_HASHED}
+        # The one other number there is: SQLite has no other yes and no.
+        flags = [name for name, value in content.items() if isinstance(value, int) and name != "number"]
         content |= {name: bool(content[name]) for name in flags}
         content |= {name: _loaded(content[name]) for name in ("before", "after")}
         content |= {name: _moment(content[name]) for name in ("at", "since", "happened_at")}
@@ -327,21 +400,27 @@ def chain(organization: dict[str, Any], entries: list[dict[str, Any]], flags: Co
     return found
 
 
+# As far as two clocks of one machine may differ.
+_CLOCK_S = 0.01
+
 _NOT_HASHED = {"id", "organization_id", "hash", "previous_hash"}
 
 
 def _moment(stored: object) -> str:
     if not stored:
         return ""
-    return datetime.fromisoformat(str(stored)).isoformat(timespec="microseconds") + "+00:00"
+    moment = datetime.fromisoformat(str(stored))
+    moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return moment.isoformat(timespec="microseconds")
+
+
+def _seconds(stored: object) -> float:
+    return datetime.fromisoformat(_moment(stored)).timestamp()
 
 
 def _hex(identity: object) -> str:
     return str(identity).replace("-", "")
 
 
-def _dashed(identity: str | None) -> str:
-    if not identity:
-        return ""
-    cut = (identity[:8], identity[8:12], identity[12:16], identity[16:20], identity[20:])
-    return "-".join(cut)
+def _dashed(identity: object) -> str:
+    return str(UUID(str(identity))) if identity else ""

@@ -18,6 +18,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--host", default="127.0.0.1")
         parser.add_argument("--port", type=int, default=8000)
+        parser.add_argument("--processes", type=int, default=1, help="how many web processes share the port")
         parser.add_argument("--with-worker", action="store_true", help="start one worker process beside it")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -27,6 +28,9 @@ class Command(BaseCommand):
                 address=options["host"],
                 port=options["port"],
                 interface=Interfaces.WSGI,
+                workers=options["processes"],
+                # One that is killed, for want of memory say, is replaced and takes nobody along.
+                respawn_failed_workers=True,
                 blocking_threads=4,
                 websockets=False,
                 log_access=settings.DEVELOPMENT and options["verbosity"] > 1,

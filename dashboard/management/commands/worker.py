@@ -11,12 +11,14 @@ from importlib import import_module
 from typing import Any
 
 from django.conf import settings
+from django.core.cache import cache
 from django.core.management.base import BaseCommand, CommandParser
-from django.db import Error, close_old_connections
+from django.db import close_old_connections, connections
 from huey.contrib.djhuey import HUEY
 
 from dashboard import processes
-from memberships.services import connections, jobs, selection
+from memberships.services import connections as sign_ins
+from memberships.services import jobs, selection
 
 log = logging.getLogger(__name__)
 
@@ -61,23 +63,27 @@ def _work() -> None:
 
 
 def _sweep(stopped: threading.Event) -> None:
-    tidied = 0.0
+    tidied = -_TIDY_S
     while not stopped.wait(_SWEEP_S):
         close_old_connections()
         try:
             jobs.sweep()
             if time.monotonic() - tidied > _TIDY_S:
-                _tidy()
                 tidied = time.monotonic()
-        except Error:
-            # The database is away for a while: the next round finds the same rows.
+                # Of all workers one does it.
+                if cache.add("worker.tidied", True, _TIDY_S - _SWEEP_S):
+                    _tidy()
+        except Exception:
+            # The database or the queue is away for a while, which each says in its own way: the next round finds the
+            # same rows.
             log.exception("sweeping failed")
+    connections.close_all()
 
 
 def _tidy() -> None:
     """Drop what nobody will ask for again."""
     selection.forget_old()
-    connections.forget_old()
+    sign_ins.forget_old()
     clear_expired_sessions = import_module(settings.SESSION_ENGINE).SessionStore.clear_expired
     clear_expired_sessions()
     # The queue keeps a record of every task for ever; ours are in the job's own rows.
