@@ -32,8 +32,9 @@ WIDTH, HEIGHT = 1120, 720
 CHROMIUM = os.environ.get("ROSTER_CHROMIUM") or next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
 )
-_START_S, _PATIENCE_MS = 60, 30_000
-# A picture changes only when a page does: each shows the same day, and the same for what is made up anew each time.
+_START_S, _PATIENCE_MS = 120, 60_000
+# A picture changes only when a page does: each shows the same day, as if
+# all of it took no time, and the same for what is made up anew each time.
 _SAME_EACH_TIME = r"""
     began => {
       const words = [
@@ -44,7 +45,7 @@ _SAME_EACH_TIME = r"""
         [/^[0-9a-f]{8}$/g, "5f0c2a91"],
       ];
       for (const time of document.querySelectorAll("time[datetime]")) {
-        const minutes = Math.round((Date.parse(time.dateTime) - began) / 60000);
+        const minutes = 30 * Math.round((Date.parse(time.dateTime) - began) / 1800000);
         const at = new Date(Date.UTC(2027, 0, 12, 10, 42 + minutes));
         const parts = { hour: "2-digit", minute: "2-digit", timeZone: "UTC" };
         if (!("clock" in time.dataset)) Object.assign(parts, { day: "numeric", month: "short", year: "numeric" });
