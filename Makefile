@@ -3,7 +3,7 @@
 
 UV := ./scripts/uv
 
-.PHONY: help demo test test-postgres check fmt browser bench faults vendor clean
+.PHONY: help demo test test-postgres check fmt browser bench faults image pictures vendor clean
 
 help:  ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,12 @@ faults:  ## break every call and kill workers at every step; ARGS=--write-table 
 
 bench:  ## measure the pages and the jobs
 	$(UV) run python -m bench $(ARGS)
+
+image:  ## do what the Dockerfile says without a container engine, and ask the result (needs root)
+	$(UV) run python -m scripts.image
+
+pictures:  ## take the screenshots in docs/pictures/ anew, from the demo (needs a Chromium)
+	$(UV) run python -m scripts.pictures $(ARGS)
 
 vendor:  ## renew static/vendor/ after a change of package.json (needs node)
 	npm ci

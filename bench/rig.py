@@ -167,6 +167,14 @@ def _workers(number: int) -> Iterator[None]:
         yield
 
 
+def read_all(connection: Connection) -> None:
+    """People, roles and groups, as after the first page of somebody who has signed in."""
+    from memberships.services import connections, groups, roster
+
+    roster.read(connection, patient=True)
+    groups.read(connections.provider_for(connection, patient=True), connection.organization)
+
+
 def look_at(its_rig: Rig, connection: Connection) -> None:
     """Switch to another organization."""
     its_rig.browser.post("/connections/switch/", {"organization": connection.pk})

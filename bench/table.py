@@ -10,26 +10,36 @@ from statistics import median
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One number. Without a limit it is there to compare with, and always holds."""
+    """One number. Without a limit, or a least, it is there to compare with, and always holds."""
 
     what: str
     measured: float
     unit: str = ""
     limit: float | None = None
+    least: float | None = None
+
+    @property
+    def bound(self) -> str:
+        if self.limit is not None:
+            return _text(self.limit, self.unit)
+        return f"at least {_text(self.least, self.unit)}" if self.least is not None else ""
 
     @property
     def holds(self) -> bool:
+        if self.least is not None:
+            return self.measured >= self.least
         return self.limit is None or self.measured <= self.limit
 
 
 def show(title: str, lines: Sequence[Line]) -> None:
     width = max(len(line.what) for line in lines)
     print(f"\n{title.strip().splitlines()[0]}\n")
-    print(f"{'what':{width}}  {'measured':>11}  {'limit':>11}  holds")
+    print(f"{'what':{width}}  {'measured':>11}  {'limit':>13}  holds")
     for line in lines:
-        limit = _text(line.limit, line.unit) if line.limit is not None else ""
-        holds = ("yes" if line.holds else "NO") if line.limit is not None else ""
-        print(f"{line.what:{width}}  {_text(line.measured, line.unit):>11}  {limit:>11}  {holds}".rstrip())
+        holds = ("yes" if line.holds else "NO") if line.bound else ""
+        print(
+            f"{line.what:{width}}  {_text(line.measured, line.unit):>11}  {line.bound:>13}  {holds}".rstrip()
+        )
     print(flush=True)
 
 
