@@ -13,7 +13,7 @@ import requests
 from sandbox.server import Server
 from tests.pages import read
 
-_PATIENCE_S = 20
+_CALL_S, _PATIENCE_S = 30, 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Browser:
         give_up = time.monotonic() + _PATIENCE_S
         while True:
             try:
-                return self.session.request(method, address, timeout=_PATIENCE_S, **more)
+                return self.session.request(method, address, timeout=_CALL_S, **more)
             except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
                 if time.monotonic() > give_up:
                     raise
