@@ -24,14 +24,15 @@ class Answer:
 
 
 class Browser:
-    """`look` is shown every page before anybody else sees it."""
+    """`look` is shown every page before anybody else sees it; `address` is where the browser seems to be."""
 
-    def __init__(self, url: str, look: Callable[[str, str], None]) -> None:
+    def __init__(self, url: str, look: Callable[[str, str], None], address: str) -> None:
         self.url = url
         self.look = look
         self.session = requests.Session()
         # A connection that is kept stays with one web process; everybody is to meet all of them.
         self.session.headers["Connection"] = "close"
+        self.session.headers["X-Forwarded-For"] = address
 
     def sign_in(self, close: Server, user_id: str, organization_id: str) -> Answer:
         """Off to the rehearsal Close's consent page, Allow, and back."""

@@ -37,6 +37,7 @@ KILL_EVERY_S = 4.0
 ADMINS, PEOPLE = 4, 36
 # Nobody shares a name with anybody of another organization.
 SURNAMES = ("Aldermoor", "Birchwick", "Cinderford", "Dunmarrow", "Elmshaven")
+_addresses = itertools.count(1)
 ROLES = {"user": "User", "superuser": "Super User", "restricteduser": "Restricted User"}
 
 
@@ -137,7 +138,7 @@ class Admin:
             m["user_id"] for m in world.members(company.id) if m["id"] == company.admins[number]
         )
         self.random = random.Random(f"{company.surname} {number}")
-        self.browser = Browser(its.url, self.look)
+        self.browser = Browser(its.url, self.look, f"198.51.100.{next(_addresses)}")
         strange = [word for other in others for word in (other.name, other.domain, other.surname)]
         self.strange = re.compile("|".join(map(re.escape, strange)), re.IGNORECASE)
         self.foreign = {one for other in others for one in other.ids}
@@ -243,6 +244,8 @@ def test_every_receipt_is_true_and_nobody_sees_anything_of_another_organization(
             "CLOSE_API_URL": close.url,
             "CALL_DEADLINE_S": "4",
             "LEASE_MARGIN_S": "1",
+            # As behind a proxy: each admin is somewhere else.
+            "TRUSTED_PROXIES": "127.0.0.1",
         }
         truth = Truth(witness, server(environment["DATABASE_URL"]))
         with installation(environment) as its:
