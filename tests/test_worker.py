@@ -17,7 +17,15 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def sweep(monkeypatch) -> Callable[..., None]:
+def tidied(monkeypatch) -> list[str]:
+    """A word for each time a worker tidied up."""
+    times: list[str] = []
+    monkeypatch.setattr(worker, "_tidy", lambda: times.append("tidied"))
+    return times
+
+
+@pytest.fixture
+def sweep(monkeypatch, tidied) -> Callable[..., None]:
     """A worker's sweeper for some rounds, in each of which this goes wrong, or nothing."""
     monkeypatch.setattr(worker, "_SWEEP_S", 0.01)
     # This thread's connection is the test's.
@@ -46,9 +54,7 @@ def test_a_database_or_a_queue_that_is_away_ends_no_sweeper(sweep, caplog):
     assert caplog.text.count("sweeping failed") == 3
 
 
-def test_of_several_workers_one_tidies_up(sweep, monkeypatch):
-    tidied: list[None] = []
-    monkeypatch.setattr(worker, "_tidy", lambda: tidied.append(None))
+def test_of_several_workers_one_tidies_up(sweep, tidied):
     for _ in range(3):
         sweep(None, None)
-    assert len(tidied) == 1
+    assert tidied == ["tidied"]

@@ -22,7 +22,7 @@ PAGE = 50
 @require_GET
 @manager_required
 def log(request: ManagerRequest) -> HttpResponse:
-    form, about = AuditFilterForm(request.GET, events=EVENTS), request.GET.get("about", "")
+    form, about = AuditFilterForm(request.GET, events=EVENTS), _about(request)
     entries = audit.search(request.organization, about=about, **form.search())
     page = Paginator(entries, PAGE).get_page(request.GET.get("page"))
     kept = {n: value for n, value in request.GET.items() if (n in form.fields or n == "about") and value}
@@ -56,7 +56,12 @@ def acknowledge(request: ManagerRequest) -> HttpResponse:
 def export(request: ManagerRequest) -> StreamingHttpResponse:
     form = AuditFilterForm(request.GET, events=EVENTS)
     everything = audit.search(request.organization)
-    wanted = audit.search(request.organization, about=request.GET.get("about", ""), **form.search())
+    wanted = audit.search(request.organization, about=_about(request), **form.search())
     return tables.download(
         "audit-log", tables.audit(everything, wanted, str(audit.head(request.organization)))
     )
+
+
+def _about(request: ManagerRequest) -> str:
+    """The id the log is asked about. None has the character that PostgreSQL can't even be asked for."""
+    return request.GET.get("about", "").replace("\0", "\ufffd")

@@ -13,7 +13,7 @@ import requests
 from sandbox.server import Server
 from tests.pages import read
 
-_PATIENCE_S = 20
+_CALL_S, _PATIENCE_S = 30, 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +24,15 @@ class Answer:
 
 
 class Browser:
-    """`look` is shown every page before anybody else sees it."""
+    """`look` is shown every page before anybody else sees it; `address` is where the browser seems to be."""
 
-    def __init__(self, url: str, look: Callable[[str, str], None]) -> None:
+    def __init__(self, url: str, look: Callable[[str, str], None], address: str) -> None:
         self.url = url
         self.look = look
         self.session = requests.Session()
         # A connection that is kept stays with one web process; everybody is to meet all of them.
         self.session.headers["Connection"] = "close"
+        self.session.headers["X-Forwarded-For"] = address
 
     def sign_in(self, close: Server, user_id: str, organization_id: str) -> Answer:
         """Off to the rehearsal Close's consent page, Allow, and back."""
@@ -57,7 +58,7 @@ class Browser:
         give_up = time.monotonic() + _PATIENCE_S
         while True:
             try:
-                return self.session.request(method, address, timeout=_PATIENCE_S, **more)
+                return self.session.request(method, address, timeout=_CALL_S, **more)
             except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
                 if time.monotonic() > give_up:
                     raise
