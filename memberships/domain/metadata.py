@@ -71,6 +71,11 @@ def json_text(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
+def one_break(text: str) -> str:
+    """The same text whoever wrote its line breaks: browsers and spreadsheets each do it their own way."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
 def _texts(held: object) -> dict[str, str]:
     if not isinstance(held, Mapping):
         return {}

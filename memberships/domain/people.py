@@ -48,6 +48,11 @@ def metadata_key(field: str) -> str:
     return field.removeprefix(_METADATA) if field.startswith(_METADATA) else ""
 
 
+def is_detail(field: str) -> bool:
+    """Does a read of everyone not tell this?"""
+    return field == PINS or bool(group_of(field))
+
+
 class Status(StrEnum):
     ACTIVE = "active"
     INACTIVE = "inactive"

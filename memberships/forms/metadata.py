@@ -9,7 +9,7 @@ from typing import Any
 from django import forms
 from django.http import QueryDict
 
-from memberships.domain.metadata import is_locked, json_text, problem_with, rest_of
+from memberships.domain.metadata import is_locked, json_text, one_break, problem_with, rest_of
 from memberships.domain.people import METADATA, Member, Value, metadata_field, metadata_key
 
 from .values import reason
@@ -44,8 +44,8 @@ class _Text(forms.CharField):
         self.held = held
 
     def clean(self, value: Any) -> str:
-        text = _one_break(str(value or ""))
-        if self.held is not None and text == _one_break(self.held):
+        text = one_break(str(value or ""))
+        if self.held is not None and text == one_break(self.held):
             return self.held
         text = text.strip()
         if len(text) > LONGEST_VALUE:
@@ -143,8 +143,3 @@ def _posted(data: QueryDict) -> list[tuple[str, str]]:
     keys, values = data.getlist(f"{METADATA}-keys"), data.getlist(f"{METADATA}-was")
     pairs = zip(keys[:_MOST], values, strict=False)
     return [(key, was) for key, was in pairs if not problem_with(key)]
-
-
-def _one_break(text: str) -> str:
-    """A browser sends line breaks its own way."""
-    return text.replace("\r\n", "\n").replace("\r", "\n")

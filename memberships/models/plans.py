@@ -26,6 +26,7 @@ class Plan(models.Model):
         LEAVE = "leave"
         ROLE = "role"
         GROUP = "group"
+        FILE = "file"
         UNDO = "undo"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

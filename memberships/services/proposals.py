@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import NotRequired, TypedDict, Unpack
@@ -15,12 +15,24 @@ from memberships.domain import addresses, guards, proposals
 from memberships.domain.apps import restored
 from memberships.domain.guards import Situation
 from memberships.domain.items import MEMBERS, NAME, PERMISSIONS, Item, Items, Kind, role_item
-from memberships.domain.people import APPS, PINS, ROLE, Member, Value, group_field, group_of
+from memberships.domain.people import (
+    APPS,
+    PINS,
+    ROLE,
+    Member,
+    Status,
+    Value,
+    group_field,
+    group_of,
+    is_detail,
+)
 from memberships.domain.plan import Action, Edit, Row, Verdict, fingerprint
+from memberships.domain.proposals import Ways
+from memberships.domain.wishes import Fault, Wish, matched
 from memberships.models import Cause, Connection, Job, Outcome, Plan, PlanRow
 from memberships.providers import FieldKind
 
-from . import details, groups, pins, reads, roster
+from . import details, groups, pins, reads, roster, wording
 from .connections import NotAllowed, capabilities, provider_for
 from .wording import counted, people
 from .work import Takers, open_work, to_hand_over
@@ -153,6 +165,52 @@ def invitations(
     more = tuple(Edit(name, None, value) for name, value in (fields or {}).items())
     rows = [replace(row, edits=(*row.edits, *more)) for row in rows]
     return store(connection, Plan.Kind.INVITE, rows, live, {ROLE: role_id}, **note)
+
+
+def wishes(
+    connection: Connection,
+    wanted: Sequence[Wish],
+    *,
+    faults: Sequence[Fault] = (),
+    source: str = "",
+    live: Live | None = None,
+    **note: Unpack[Note],
+) -> Plan:
+    """Plan what each of these people is wished to be, and have. Who isn't named is left alone.
+
+    `faults` were found before and are kept with the plan as blocked rows; `source` is where the wishes come from, such
+    as the name of a file. Who has `live` already, from `read`, gives it.
+    """
+    live = live or read(connection)
+    provider, its_capabilities = provider_for(connection), capabilities(connection.organization)
+    live = _with_details(connection, live, wanted)
+    seats = provider.seats()
+    ways = Ways(
+        its_capabilities.invited_with,
+        its_capabilities.invites_managers,
+        its_capabilities.removes,
+        max(0, seats[0] - seats[1]) if seats else None,
+    )
+    rows = proposals.wished(wanted, live.roster, live.roles, ways, faults)
+    rows = [_warned(connection, live, row) for row in _with_apps(connection, rows)]
+    return store(connection, Plan.Kind.FILE, rows, live, source=source, **note)
+
+
+def _with_details(connection: Connection, live: Live, wanted: Sequence[Wish]) -> Live:
+    """What these wishes are about that the roster doesn't tell, of those whom they are about."""
+    if any(wish.status is Status.ACTIVE for wish in wanted):
+        live = _with_known_groups(connection, live)
+    asked = [
+        Row(Action.CHANGE, Verdict.WILL, member.id, edits=(Edit(name, None, value),))
+        for wish, member in matched(wanted, live.roster).wishes
+        for name, value in wish.fields.items()
+        if is_detail(name) and member is not None
+    ]
+    return (
+        replace(live, roster=replace(live.roster, members=detailed(connection, live, asked)))
+        if asked
+        else live
+    )
 
 
 # Roles
@@ -384,23 +442,16 @@ def _changes(connection: Connection, live: Live, wanted: Mapping[str, Mapping[st
             row
             for pk, fields in wanted.items()
             if pk in members
-            for part in _calls(fields)
+            for part in proposals.calls(fields)
             for row in proposals.changes([members[pk]], part)
         ]
 
     rows = planned(live.roster.members)
     # Whether a group is there at all is known once it was read.
     unread = [row for row in rows if row.verdict is not Verdict.BLOCKED or any(map(group_of, row.wanted))]
-    if any(_is_detail(name) for row in unread for name in row.wanted):
+    if any(is_detail(name) for row in unread for name in row.wanted):
         rows = planned(detailed(connection, live, unread))
     return [_warned(connection, live, row) for row in rows] + _missing(live, wanted)
-
-
-def _calls(fields: Mapping[str, Value]) -> Iterator[dict[str, Value]]:
-    """What goes in one call: settings together, each group and the pinned views alone."""
-    if together := {name: value for name, value in fields.items() if not _is_detail(name)}:
-        yield together
-    yield from ({name: value} for name, value in fields.items() if _is_detail(name))
 
 
 def _with_apps(connection: Connection, rows: Sequence[Row]) -> list[Row]:
@@ -426,12 +477,14 @@ def _loses(apps: Sequence[str]) -> str:
 
 def _warned(connection: Connection, live: Live, row: Row) -> Row:
     """Say of somebody who loses the power to manage what else that may take from them."""
-    note, member = capabilities(connection.organization).demotion_note, live.roster.members[row.member_id]
+    note, member = capabilities(connection.organization).demotion_note, live.roster.members.get(row.member_id)
+    if not note or member is None or row.action is not Action.CHANGE:
+        return row
     role = live.roles.get(str(row.wanted.get(ROLE)))
     demoted = member.can_manage and role is not None and not role.can_manage
     kept = [f.name for f in capabilities(connection.organization).fields if f.kind is FieldKind.PROFILE]
     covered = any(row.wanted.get(name) or member.value(name) for name in kept)
-    if not note or not demoted or covered or row.verdict is not Verdict.WILL:
+    if not demoted or covered or row.verdict is not Verdict.WILL:
         return row
     return replace(row, reason=note)
 
@@ -453,11 +506,6 @@ def _item(live: Live, kind: Kind, item_id: str) -> Item:
     return live.items[kind, item_id]
 
 
-def _is_detail(field: str) -> bool:
-    """Does the roster not tell this?"""
-    return field == PINS or bool(group_of(field))
-
-
 # Keeping it
 
 
@@ -469,9 +517,10 @@ def store(
     wanted: Mapping[str, Value] | None = None,
     *,
     origin: Job | None = None,
+    source: str = "",
     **note: Unpack[Note],
 ) -> Plan:
-    """Pass the rows through the guards and keep them as a plan."""
+    """Pass the rows through the guards and keep them as a plan. From a file, of that name, it says what they do."""
     its_capabilities = capabilities(connection.organization)
     now = Situation(
         live.roster,
@@ -484,6 +533,8 @@ def store(
     )
     rows = pins.cautioned(connection, guards.review(rows, now), live.roster.members)
     brake = guards.brake(rows, now)
+    if kind is Plan.Kind.FILE:
+        note = _titled(note, wording.deeds(rows, its_capabilities, source))
     # What an earlier plan knew by name may be gone by now.
     names = {**(origin.plan.names if origin else {}), **names_in(connection, live, rows)}
     created_at = timezone.now()

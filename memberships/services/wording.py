@@ -11,7 +11,7 @@ from memberships.domain.apps import restored
 from memberships.domain.items import MEMBERS, OPEN, OWNER, WORK, Kind, to_be_made
 from memberships.domain.metadata import is_locked
 from memberships.domain.people import APPS, PINS, ROLE, Member, Role, Value, group_of, metadata_key
-from memberships.domain.plan import Action, Edit, Row
+from memberships.domain.plan import Action, Edit, Row, Verdict
 from memberships.domain.reading import Subject, leaves_groups
 from memberships.domain.views import difference
 from memberships.providers import Capabilities, FieldKind
@@ -56,6 +56,23 @@ def listed(parts: Sequence[str]) -> str:
 
 def invitations(number: int) -> str:
     return "1 invitation" if number == 1 else f"{number:,} invitations"
+
+
+def deeds(rows: Iterable[Row], its_capabilities: Capabilities, source: str = "") -> str:
+    """What mixed rows about people do, as one sentence. `source` is where they come from."""
+    who: defaultdict[str, set[str]] = defaultdict(set)
+    leave = "remove" if its_capabilities.removes else "deactivate"
+    verbs = {Action.INVITE: "invite", Action.REACTIVATE: "reactivate", Action.DEACTIVATE: leave}
+    for row in rows:
+        # What is set for people once they are here belongs to their coming.
+        if row.verdict is Verdict.WILL and not row.stage:
+            who[verbs.get(row.action, "change")].add(row.member_id or row.email)
+    said = [
+        f"{verb} {people(len(who[verb])) if not number else f'{len(who[verb]):,}'}"
+        for number, verb in enumerate(verb for verb in ("change", "invite", "reactivate", leave) if who[verb])
+    ]
+    sentence = listed(said) if said else "nothing would change"
+    return sentence[0].upper() + sentence[1:] + (f", as in {source}." if source else ".")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from .items import creation, deletion, edit, merged, transfers
 from .leaving import leaving
 from .people import (
+    calls,
     changes,
     deactivations,
     invitations,
@@ -13,9 +14,13 @@ from .people import (
     resends,
 )
 from .successors import again, undo
+from .wishes import Ways
+from .wishes import rows as wished
 
 __all__ = [
+    "Ways",
     "again",
+    "calls",
     "changes",
     "creation",
     "deactivations",
@@ -31,4 +36,5 @@ __all__ = [
     "resends",
     "transfers",
     "undo",
+    "wished",
 ]

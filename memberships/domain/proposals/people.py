@@ -1,13 +1,13 @@
 """Rows about people: new values, invitations, leaving and coming back."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from .. import metadata
 from ..addresses import Entry
 from ..history import STATUS
 from ..items import to_be_made
-from ..people import APPS, RESENT, ROLE, Member, Role, Roster, Status, Value, group_field, group_of
+from ..people import APPS, RESENT, ROLE, Member, Role, Roster, Status, Value, group_field, group_of, is_detail
 from ..plan import Action, Edit, Row, Verdict
 from ..reading import leaves_groups
 
@@ -39,6 +39,13 @@ def changes(
     return list(rows.values())
 
 
+def calls(fields: Mapping[str, Value]) -> Iterator[dict[str, Value]]:
+    """What goes in one call: settings together, each group and the pinned views alone."""
+    if together := {name: value for name, value in fields.items() if not is_detail(name)}:
+        yield together
+    yield from ({name: value} for name, value in fields.items() if is_detail(name))
+
+
 def joining(creation: Row, members: Iterable[Member]) -> list[Row]:
     """Put each member into the group that the row `creation` makes in an earlier stage."""
     edits = (Edit(group_field(to_be_made(creation.name)), False, True),)
@@ -60,11 +67,13 @@ def invitations(
     roles: Mapping[str, Role],
     *,
     managers: bool = False,
+    through: Role | None = None,
     most: int | None = None,
 ) -> list[Row]:
     """Invite everyone in `entries` with one role; people who left come back, the rest is said per entry.
 
-    `managers`: a role that can manage may be given this way. `most`: for how many there is room.
+    `managers`: a role that can manage may be given this way. `through`: else it is given in a second step, after this
+    one. `most`: for how many there is room.
     """
     members = roster.by_email()
     first_line: dict[str, int] = {}
@@ -95,6 +104,10 @@ def invitations(
             held = roles[member.role_id].name if member.role_id in roles else member.role_id
             state = "active" if member.active else "invited"
             row = row.already(f"Already {state}, with the role {held}.")
+        elif role.can_manage and not managers and through is not None:
+            row = replace(
+                row, via=through.id, reason=f"Comes as {through.name} first, then becomes {role.name}."
+            )
         elif role.can_manage and not managers:
             row = row.blocked(
                 f"{role.name} can't be given by invitation: invite with another role, raise it after."

@@ -1,0 +1,214 @@
+"""From words to fields and values: how people write in files what they wish for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import assert_never
+
+from django.core.exceptions import ValidationError
+from django.core.validators import URLValidator
+
+from memberships.domain import metadata
+from memberships.domain.people import ROLE, Role, Status, Value, metadata_field, metadata_key, searchable
+from memberships.providers import Capabilities, Field, FieldKind
+
+type Named = Iterable[tuple[str, str]]
+"""Ids with their names."""
+
+LONGEST_TEXT = 255
+LONGEST_METADATA = 1000
+_LONGEST_ADDRESS = 1000
+_LONGEST_ID = 100
+_METADATA = "metadata "
+_YES, _NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
+_is_https = URLValidator(["https"])
+
+
+class Misunderstood(ValueError):
+    """A sentence on why a value can't be used, with what would be right."""
+
+
+class Vocabulary:
+    """The fields and values of one organization, by the words on its screens or by the names its API has for them."""
+
+    def __init__(
+        self,
+        capabilities: Capabilities,
+        roles: Mapping[str, Role],
+        *,
+        profiles: Named = (),
+        groups: Named = (),
+        views: Named = (),
+    ) -> None:
+        self.capabilities = capabilities
+        self._roles = _Names("role", ((role.id, role.name) for role in roles.values()))
+        self._profiles = _Names("membership profile", profiles)
+        self._groups = _Names("group", groups)
+        self._views = _Names("view", views)
+        self._fields = {
+            _folded(word): field.name
+            for field in capabilities.fields
+            for word in (field.name, field.label, *(["role_id"] if field.name == ROLE else []))
+        }
+
+    def field(self, word: str) -> str | None:
+        """The field that is called this; None when there is none that may be written."""
+        word = word.strip()
+        start = word[: len(_METADATA)].lower().replace(":", " ")
+        if self.capabilities.metadata and start == _METADATA:
+            key = word[len(_METADATA) :].strip(" ")
+            return None if metadata.problem_with(key) else metadata_field(key)
+        return self._fields.get(_folded(word))
+
+    def value(self, field: str, said: object) -> Value:
+        """What is meant by a word, or by True, False or None. Raises Misunderstood."""
+        its_field = self.capabilities.field(field)
+        if said is None:
+            return self.cleared(field)
+        match its_field.kind:
+            case FieldKind.ROLE:
+                return self._roles.id_of(said)
+            case FieldKind.PROFILE:
+                return self._profiles.id_of(said)
+            case FieldKind.FLAG:
+                return _flag(its_field, said)
+            case FieldKind.CHOICE:
+                return _choice(its_field, said)
+            case FieldKind.URL:
+                return _address(its_field, _text(its_field, said))
+            case FieldKind.NUMBER:
+                return _number(its_field, _text(its_field, said))
+            case FieldKind.TEXT:
+                text = _text(its_field, said)
+                most = LONGEST_METADATA if metadata_key(field) else LONGEST_TEXT
+                if len(text) > most:
+                    raise Misunderstood(
+                        f"{its_field.label} can be {most:,} characters at most; this has {len(text):,}."
+                    )
+                return text
+            case (
+                FieldKind.PERSON
+                | FieldKind.GROUP
+                | FieldKind.VIEWS
+                | FieldKind.PERMISSIONS
+                | FieldKind.NAMED
+                | FieldKind.APPS
+            ):
+                raise Misunderstood(f"{its_field.label} can't be set like this.")
+        assert_never(its_field.kind)
+
+    def cleared(self, field: str) -> Value:
+        """No value, where the field may have none. Raises Misunderstood."""
+        its_field = self.capabilities.field(field)
+        if its_field.clears:
+            return None
+        raise Misunderstood(f"{its_field.label} can't be cleared: it always has a value.")
+
+    def group_id(self, said: object) -> str:
+        """Raises Misunderstood."""
+        return self._groups.id_of(said)
+
+    def view_id(self, said: object) -> str:
+        """Raises Misunderstood."""
+        return self._views.id_of(said)
+
+    def status(self, said: object) -> Status:
+        """Raises Misunderstood."""
+        word = _folded(str(said))
+        if word == "removed" and self.capabilities.removes:
+            return Status.INACTIVE
+        if word not in set(Status):
+            raise Misunderstood(f"Status can be active or inactive, not “{_short(said)}”.")
+        return Status(word)
+
+
+class _Names:
+    """Things of one kind by name, where only one has it, and by id."""
+
+    def __init__(self, what: str, pairs: Named) -> None:
+        self.what = what
+        self._names = dict(pairs)
+        self._ids: dict[str, list[str]] = {}
+        for pk, name in self._names.items():
+            self._ids.setdefault(_folded(name), []).append(pk)
+
+    def id_of(self, said: object) -> str:
+        word = str(said).strip()
+        # Where names differ only in capitals, the one that is written alike is meant.
+        exactly = [pk for pk in self._ids.get(_folded(word), ()) if self._names[pk] == word]
+        found = exactly if len(exactly) == 1 else self._ids.get(_folded(word), [])
+        if len(found) == 1:
+            return found[0]
+        if word in self._names:
+            return word
+        if found:
+            raise Misunderstood(
+                f"{len(found)} {self.what}s are called “{_short(word)}”: write the id of the one you mean."
+            )
+        raise Misunderstood(f"There is no {self.what} called “{_short(word)}”.{self._known()}")
+
+    def _known(self) -> str:
+        if not 0 < len(self._names) <= 12:
+            return ""
+        return f" There are: {', '.join(sorted(self._names.values()))}."
+
+
+def _flag(field: Field, said: object) -> bool:
+    if isinstance(said, bool):
+        return said
+    word = _folded(str(said))
+    words = {_folded(text): value == "true" for value, text in field.choices}
+    words |= dict.fromkeys(_YES, True) | dict.fromkeys(_NO, False)
+    if word not in words:
+        raise Misunderstood(_choices(field, said))
+    return words[word]
+
+
+def _choice(field: Field, said: object) -> str:
+    word = _folded(str(said))
+    if isinstance(said, bool):  # YAML takes a bare On for true
+        word = "on" if said else "off"
+    for value, text in field.choices:
+        if word in (_folded(value), _folded(text)):
+            return value
+    raise Misunderstood(_choices(field, said))
+
+
+def _choices(field: Field, said: object) -> str:
+    *most, last = [text for _, text in field.choices]
+    return f"{field.label} can be {', '.join(most)} or {last}, not “{_short(said)}”."
+
+
+def _address(field: Field, text: str) -> str:
+    text = text.strip()
+    try:
+        if len(text) > _LONGEST_ADDRESS:
+            raise ValidationError("long")
+        _is_https(text)
+    except ValidationError:
+        raise Misunderstood(f"{field.label} has to be an address that starts with https://.") from None
+    return text
+
+
+def _number(field: Field, text: str) -> str:
+    text = text.strip()
+    if len(text) > _LONGEST_ID or len(text.split()) != 1 or text.startswith("+"):
+        raise Misunderstood(f"{field.label} has to be the id of one of their numbers, as an export has it.")
+    return text
+
+
+def _text(field: Field, said: object) -> str:
+    if isinstance(said, bool | int | float | str):
+        text = str(said)
+        if "\0" not in text:
+            return text
+    raise Misunderstood(f"{field.label} has to be text.")
+
+
+def _folded(text: str) -> str:
+    return searchable(" ".join(text.split()))
+
+
+def _short(said: object) -> str:
+    text = str(said)
+    return text if len(text) <= 40 else f"{text[:39]}…"
