@@ -16,6 +16,7 @@ from .views import (
     plans,
     role,
     roles,
+    schema,
 )
 
 urlpatterns = [
@@ -63,6 +64,7 @@ urlpatterns = [
     path("groups/<str:group_id>/", groups.group, name="group"),
     path("groups/<str:group_id>/rename/", groups.rename, name="rename-group"),
     path("groups/<str:group_id>/delete/", groups.delete, name="delete-group"),
+    path("schema/roster-<slug:provider>.json", schema.roster, name="roster-schema"),
     path("audit/", audit.log, name="audit"),
     path("audit/acknowledge/", audit.acknowledge, name="acknowledge"),
     path("audit/export/", audit.export, name="export-audit"),

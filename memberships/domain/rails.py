@@ -51,9 +51,10 @@ class Rails:
         active = now.roster.active_count()
         if self.largest_share is not None and len(changed) > self.largest_share * active:
             return (
-                f"It would change {len(changed):,} of the {active:,} active people, and the roster file allows "
-                f"{self.largest_share:.4g} of them at once: make it several smaller steps.".replace(
-                    f"{self.largest_share:.4g} of them", f"{self.largest_share * 100:.4g} %"
-                )
+                f"It would change {len(changed):,} of the {active:,} active people, more than the "
+                f"{self.largest_share * 100:.4g} % that the roster file allows at once: take smaller steps."
             )
         return ""
+
+
+NO_RAILS = Rails()

@@ -179,7 +179,13 @@ class AuditFilterForm(forms.Form):
     channel = forms.ChoiceField(
         label="Where",
         required=False,
-        choices=[("", "All"), ("dashboard", "Here"), ("outside", "Outside this dashboard")],
+        choices=[
+            ("", "All"),
+            ("dashboard", "Here"),
+            ("command line", "Command line"),
+            ("schedule", "Schedule"),
+            ("outside", "Outside this dashboard"),
+        ],
     )
     outcome = forms.ChoiceField(
         label="Outcome",

@@ -5,11 +5,13 @@ from .connections import Connection, Login, Organization
 from .limits import Window
 from .plans import Cause, Job, Outcome, Plan, PlanRow
 from .roster import MirroredGroup, MirroredMember, MirroredRole, Selection
+from .rosterfile import DriftWatch, RosterFile
 
 __all__ = [
     "AuditEntry",
     "Cause",
     "Connection",
+    "DriftWatch",
     "Job",
     "Login",
     "MirroredGroup",
@@ -19,6 +21,7 @@ __all__ = [
     "Outcome",
     "Plan",
     "PlanRow",
+    "RosterFile",
     "Selection",
     "Window",
 ]

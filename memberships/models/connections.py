@@ -90,6 +90,8 @@ class Connection(models.Model):
 
     # Who uses it now, where that isn't whose it is. Not stored.
     person: Connection | None = None
+    # Nobody waits for a page: what is read with it may wait out a rate limit. Not stored.
+    patient = False
 
     class Meta:
         constraints = [

@@ -22,6 +22,8 @@ from .wording import Words
 
 CHANNEL_SCREEN = "dashboard"
 CHANNEL_OUTSIDE = "outside"
+CHANNEL_COMMAND = "command line"
+CHANNEL_SCHEDULE = "schedule"
 
 _HASHED = (
     "number", "event", "channel", "actor_id", "actor_name", "through", "member_id", "member_name", "member_email",
@@ -133,9 +135,12 @@ def disconnected(connection: Connection) -> AuditEntry:
     return _by(connection, "connection.disconnected")
 
 
-def plan_applied(plan: Plan, connection: Connection) -> AuditEntry:
+def plan_applied(plan: Plan, connection: Connection, channel: str = "") -> AuditEntry:
     entry = _by(connection, "plan.applied")
-    entry.plan_id, entry.reason, entry.channel = plan.pk, plan.reason, plan.channel
+    entry.plan_id, entry.reason, entry.channel = plan.pk, plan.reason, channel or plan.channel
+    if plan.brake_number:
+        entry.field, entry.after = "confirmed", plan.brake_number
+        entry.after_text = f"{plan.brake_number:,} typed to confirm"
     return entry
 
 
@@ -194,6 +199,23 @@ def made_late(entry: AuditEntry, plan: Plan) -> AuditEntry:
     by = plan.job.person or connection
     entry.actor_id, entry.actor_name = by.user_id, by.name or by.email
     entry.channel, entry.reason, entry.plan_id = plan.channel, plan.reason, plan.pk
+    return entry
+
+
+def command_run(connection: Connection, command: str) -> AuditEntry:
+    entry = _by(connection, "command.run")
+    entry.item_kind, entry.item_name, entry.channel = "command", command, CHANNEL_COMMAND
+    return entry
+
+
+def roster_file(
+    connection: Connection, event: str, name: str, *, text: str = "", channel: str = CHANNEL_SCREEN
+) -> AuditEntry:
+    """Something that was done to, or found by, a version of the roster file; `text` says what."""
+    entry = _by(connection, event)
+    entry.item_kind, entry.item_name, entry.channel = "roster file", name, channel
+    if text:
+        entry.field, entry.after_text = "result", text[:300]
     return entry
 
 

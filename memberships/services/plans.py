@@ -14,7 +14,7 @@ from memberships.domain.people import ROLE
 from memberships.domain.plan import Action, Row, Verdict
 from memberships.models import Connection, Job, Organization, Plan, PlanRow
 
-from . import audit, jobs
+from . import api_key, audit, jobs
 
 
 class CannotApply(Exception):
@@ -103,9 +103,10 @@ def expired(plan: Plan) -> bool:
 # Applying
 
 
-def apply(plan: Plan, connection: Connection, *, fingerprint: str, typed: str) -> Job:
+def apply(plan: Plan, connection: Connection, *, fingerprint: str, typed: str, channel: str = "") -> Job:
     """Start the one job of this plan, in the name of whoever presses the button. Pressed twice, it is one job.
 
+    `channel` says where that is, when not where the plan was made.
     Raises CannotApply with a sentence.
     """
     if job := Job.objects.filter(plan=plan).first():
@@ -131,9 +132,10 @@ def apply(plan: Plan, connection: Connection, *, fingerprint: str, typed: str) -
             organization=plan.organization,
             connection=connection,
             person=connection.person,
+            by_key=api_key.acts(connection),
             created_at=now,
         )
-        audit.record(plan.organization, [audit.plan_applied(plan, connection)])
+        audit.record(plan.organization, [audit.plan_applied(plan, connection, channel)])
         jobs.offer(job)
     return job
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import batched
 
 from memberships.domain import metadata
 from memberships.domain.people import (
@@ -22,6 +24,7 @@ from memberships.models import Connection, Organization
 from memberships.providers import Field, FieldKind
 from memberships.services import details, groups, proposals, reads
 from memberships.services.connections import capabilities, provider_for
+from memberships.services.patience import patiently
 from memberships.services.proposals import Live
 from memberships.services.vocabulary import Misunderstood, Vocabulary
 
@@ -29,6 +32,9 @@ from . import contents, words
 from .contents import GROUPS, Entry, RosterFile
 from .document import Map, Node, Text, Unreadable
 from .dump import Writer
+
+# So few that being asked to wait repeats little.
+_PINS_AT_ONCE = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +78,9 @@ def compare(connection: Connection, file: RosterFile) -> Comparison:
         entry = by_wish[id(wish)]
         wishes.append(reader.wish(wish, entry, member))
         entries[member.id if member else wish.email] = entry
-    here = [m for m in live.roster.members.values() if m.status is not Status.INACTIVE and m.id not in entries]
+    here = [
+        m for m in live.roster.members.values() if m.status is not Status.INACTIVE and m.id not in entries
+    ]
     faults = sorted((*file.faults, *found.faults, *reader.faults), key=lambda fault: fault.line)
     absent = sorted(here, key=lambda m: (m.email, m.id))
     return Comparison(file, live, tuple(wishes), tuple(faults), tuple(absent), entries, writer)
@@ -85,19 +93,19 @@ def known(
     pins_of: Callable[[Roster], Iterable[str]] | None = None,
 ) -> tuple[Live, Writer]:
     """Everyone as of now, and how they are written. Groups cost a call each, pinned views one for each person."""
-    live = proposals.read(connection)
+    live = patiently(connection, lambda: proposals.read(connection))
     provider, can = provider_for(connection), capabilities(connection.organization)
     members, its_groups = dict(live.roster.members), []
     if with_groups:
-        groups.read(provider, connection.organization)
+        patiently(connection, lambda: groups.read(provider, connection.organization))
         its_groups = groups.everything(connection.organization)
         inside = {group_field(group.remote_id): frozenset(group.user_ids) for group in its_groups}
         for pk, member in members.items():
             held = {name: member.user_id in user_ids for name, user_ids in inside.items()}
             members[pk] = replace(member, settings={**member.settings, **held})
     pinners = list(pins_of(live.roster)) if pins_of else []
-    if pinners:
-        reads.add_pins(provider, members, pinners)
+    for some in batched(pinners, _PINS_AT_ONCE, strict=False):
+        patiently(connection, partial(reads.add_pins, provider, members, some))
     vocabulary = Vocabulary(
         can,
         live.roles,
@@ -143,7 +151,10 @@ class _Reader:
         return replace(wish, member_id=member.id if member else "", name=name, fields=fields)
 
     def read(self, key: str, node: Node, member: Member | None) -> Mapping[str, Value]:
-        """The fields that an entry's key is about. Raises Misunderstood."""
+        """The fields that an entry's key is about. Raises Misunderstood.
+
+        Of what costs calls of its own, only what differs: that is read once more when it is planned.
+        """
         if isinstance(node, Text) and key in self.fields:
             return {key: self.value(self.fields[key], node.text, member)}
         said = [text.text or "" for text in contents.texts(node)]
@@ -154,8 +165,9 @@ class _Reader:
         if key == PINS:
             pinned = member.value(PINS) if member else None
             if isinstance(pinned, tuple) and said == [self.vocabulary.view_name(pk) for pk in pinned]:
-                return {PINS: pinned}
-            return {PINS: tuple(dict.fromkeys(self.vocabulary.view_id(name) for name in said))}
+                return {}
+            wanted_pins = tuple(dict.fromkeys(self.vocabulary.view_id(name) for name in said))
+            return {PINS: wanted_pins} if wanted_pins != pinned else {}
         return dict(self.metadata(node)) if isinstance(node, Map) and key == METADATA else {}
 
     def value(self, field: Field, text: str | None, member: Member | None) -> Value:

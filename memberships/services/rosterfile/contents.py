@@ -153,7 +153,9 @@ class _Reader:
 
     def people(self, node: Node | None, kits: Mapping[str, Map], root: Map) -> tuple[Entry, ...]:
         if node is None or _is_empty(node):
-            self.fault(node.line if node else root.line, "There are no people in it: “people” is missing or empty.")
+            self.fault(
+                node.line if node else root.line, "There are no people in it: “people” is missing or empty."
+            )
             return ()
         if not isinstance(node, List):
             self.fault(node.line, "“people” must be a list of entries that begin with “-”.")
@@ -220,4 +222,4 @@ def _is_empty(node: Node) -> bool:
 
 
 def _article(where: str) -> str:
-    return {"file": "a roster", "rails": "the", "entry": "an"}.get(where.split()[0], "a")
+    return {"file": "a roster", "rails": "the", "entry": "an"}.get(where.split(maxsplit=1)[0], "a")

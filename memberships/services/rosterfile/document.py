@@ -1,6 +1,6 @@
 """YAML as plain text in maps and lists, each with its place. Nothing in it is ever run, shared or guessed at.
 
-Every scalar stays the text it is: `on`, `no`, `1.10` and `2026-01-02` become what the field they stand for makes of them.
+Every scalar stays the text it is: what `on`, `no`, `1.10` and `2026-01-02` mean is for the field they stand for to say.
 """
 
 from __future__ import annotations
@@ -107,7 +107,9 @@ def _checked(text: str) -> Iterator[Any]:
                     f"“*{event.anchor}” repeats something from elsewhere: write it out.", _line(event)
                 )
             case yaml.NodeEvent() if event.anchor:
-                raise Unreadable(f"“&{event.anchor}” is not allowed: use a kit for what several share.", _line(event))
+                raise Unreadable(
+                    f"“&{event.anchor}” is not allowed: use a kit for what several share.", _line(event)
+                )
             case yaml.ScalarEvent() | yaml.CollectionStartEvent() if event.tag:
                 raise Unreadable("Tags that begin with “!” are not allowed: write plain text.", _line(event))
             case yaml.ScalarEvent() | yaml.CollectionStartEvent() | yaml.CollectionEndEvent():
@@ -119,14 +121,14 @@ def _node(event: Any, events: Iterator[Any], depth: int) -> Node:
         return _text(event)
     if depth > _MOST_DEEP:
         raise Unreadable(f"This is nested deeper than {_MOST_DEEP} levels.", _line(event))
-    start = event.start_mark
+    start: Any = event.start_mark
     if isinstance(event, yaml.SequenceStartEvent):
         found = List(start.line + 1, start.index, start.index)
         while not isinstance(event := next(events), yaml.CollectionEndEvent):
             if len(found.items) == MOST_PEOPLE:
                 raise Unreadable(f"There are more than {MOST_PEOPLE:,} entries.", _line(event))
             found.items.append(_node(event, events, depth + 1))
-        found.end = event.end_mark.index
+        found.end = _end(event)
         return found
     its_map = Map(start.line + 1, start.index, start.index, start.column, bool(event.flow_style))
     while not isinstance(event := next(events), yaml.CollectionEndEvent):
@@ -142,7 +144,7 @@ def _node(event: Any, events: Iterator[Any], depth: int) -> Node:
             raise Unreadable(f"There are more than {MOST_KEYS} keys.", key.line)
         its_map.keys[name] = key
         its_map.entries[name] = _node(next(events), events, depth + 1)
-    its_map.end = event.end_mark.index
+    its_map.end = _end(event)
     return its_map
 
 
@@ -154,6 +156,11 @@ def _text(event: Any) -> Text:
     nothing = event.implicit[0] and value in _EMPTY
     start, end = event.start_mark, event.end_mark
     return Text(start.line + 1, start.index, end.index, None if nothing else value)
+
+
+def _end(event: Any) -> int:
+    index: int = event.end_mark.index
+    return index
 
 
 def _line(event: Any) -> int:

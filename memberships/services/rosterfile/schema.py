@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
+from django.urls import reverse
+
 from memberships.providers import Capabilities, Field, FieldKind, registry
 
 from . import words
@@ -42,6 +45,11 @@ def schema(provider: str) -> dict[str, Any]:
             "people": {"type": "array", "items": _person(can, values)},
         },
     }
+
+
+def address(provider: str) -> str:
+    """Where editors find it; empty where this installation has no address of its own."""
+    return settings.PUBLIC_URL + reverse("roster-schema", args=[provider]) if settings.PUBLIC_URL else ""
 
 
 def _person(can: Capabilities, values: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from memberships.domain.people import Value
 
 # A letter first, and nothing YAML gives a meaning to.
-_PLAIN = re.compile(r"[^\W\d_](?:[\w@./+()&'-]| (?=[\w(&]))*")
+_PLAIN = re.compile(r"[^\W\d_](?:[\w@./+()&'?=%~-]|:(?=[\w/])| (?=[\w(&]))*")
 _WORDS = frozenset(("true", "false", "yes", "no", "on", "off", "null", "y", "n"))
 # What may not stand in a file as it is, or can't be seen there.
 _HIDDEN = re.compile("[\x7f-\xa0\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff0-\uffff]")
