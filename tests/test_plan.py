@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memberships.domain.addresses import parse
+from memberships.domain.items import Kind
 from memberships.domain.people import Status
-from memberships.domain.plan import Action, Edit, Row, Verdict, fingerprint
+from memberships.domain.plan import Action, Edit, Row, Verdict, fingerprint, held_up
 from memberships.domain.proposals import changes, invitations
 from memberships.domain.reading import is_so, is_stale
 from tests.people import ADMIN, ROLES, USER, member, role_change, roster
@@ -180,3 +181,30 @@ def test_plans_have_the_same_fingerprint_exactly_when_they_send_the_same():
         fingerprint("orga", [replace(CHANGE, member_id="bo"), DEACTIVATE]),
     ]
     assert len({fingerprint("orga", rows), *others}) == 1 + len(others)
+
+
+def row_of(pk: str, stage: int = 0, kind: Kind = Kind.MEMBER, email: str = "") -> Row:
+    return Row(Action.CHANGE, Verdict.WILL, pk, email or f"{pk}@example.com", kind=kind, stage=stage)
+
+
+def test_people_wait_for_themselves_and_for_what_is_no_person_but_not_for_each_other():
+    waiting = {"his": row_of("bo", 1), "hers": row_of("ana", 1)}
+    assert held_up(waiting, [row_of("bo")]) == {"his"}
+    assert held_up(waiting, [row_of("", kind=Kind.GROUP)]) == {"his", "hers"}
+
+
+def test_somebody_invited_is_known_by_their_address():
+    waiting = {
+        "new": row_of("", 1, email="new@example.com"),
+        "other": row_of("", 1, email="other@example.com"),
+    }
+    assert held_up(waiting, [row_of("", email="new@example.com")]) == {"new"}
+
+
+def test_what_is_no_person_waits_for_everyone_and_whoever_waits_for_that_is_held_up_too():
+    waiting = {"group": row_of("", 1, Kind.GROUP), "joining": row_of("ana", 2), "alike": row_of("ana", 1)}
+    assert held_up(waiting, [row_of("bo")]) == {"group", "joining"}
+
+
+def test_what_comes_at_the_same_stage_holds_nobody_up():
+    assert held_up({"same": row_of("bo", 1)}, [row_of("bo", 1)]) == set()

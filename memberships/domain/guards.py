@@ -161,6 +161,7 @@ def brake(rows: Sequence[Row], now: Situation) -> Brake | None:
         row.member_id
         for row in will
         if row.kind is Kind.MEMBER
+        and row.member_id
         and row.action in (Action.CHANGE, Action.DEACTIVATE)
         and not now.is_inactive(row.member_id)
     }

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -41,7 +41,8 @@ class Row:
     is who has it now. `item_id` is the id of what isn't a person. `email` identifies people who are invited; `name` is
     a copy for reading. `reason` explains ALREADY and BLOCKED, and may say of WILL what else is good to know. `via` is a
     role somebody comes back with first, because theirs can't be given at once. `kept` is what was so before they left
-    or it was deleted. A row of a later `stage` waits until all of the earlier ones are done.
+    or it was deleted. A row of a later `stage` waits until the earlier ones are done; people don't wait for each other.
+    Somebody who is only invited by the same plan has no id in rows of a later stage: they are known by `email`.
     """
 
     action: Action
@@ -79,10 +80,34 @@ def at_step(row: Row, step: int) -> Row:
     if row.via and step == ROLE_STEP:
         return replace(row, action=Action.CHANGE, edits=(Edit(ROLE, row.via, row.wanted[ROLE]),))
     if row.via:
-        return replace(row, edits=(Edit(ROLE, row.edits[0].before, row.via),))
+        at_first = Edit(ROLE, row.edits[0].before, row.via)
+        return replace(row, edits=(at_first, *(e for e in row.edits if e.field not in (ROLE, APPS))))
     if row.action is Action.INVITE:
         return replace(row, edits=tuple(edit for edit in row.edits if edit.field != APPS))
     return row
+
+
+def held_up[Key](waiting: Mapping[Key, Row], undone: Iterable[Row]) -> set[Key]:
+    """Which of the rows that wait can't be sent, because what has to be before them is `undone` for good.
+
+    People don't wait for each other: each waits for what comes before in their own name, and for what isn't a person.
+    """
+    held: set[Key] = set()
+    in_the_way = list(undone)
+    for stage in sorted({row.stage for row in waiting.values()}):
+        before = [row for row in in_the_way if row.stage < stage]
+        things = any(row.kind is not Kind.MEMBER for row in before)
+        people = {key for row in before for key in (row.member_id, row.email) if key}
+        stopped = [
+            key
+            for key, row in waiting.items()
+            if row.stage == stage
+            and before
+            and (things or row.kind is not Kind.MEMBER or not people.isdisjoint((row.member_id, row.email)))
+        ]
+        held.update(stopped)
+        in_the_way += [waiting[key] for key in stopped]
+    return held
 
 
 def fingerprint(organization_id: str, rows: Sequence[Row]) -> str:

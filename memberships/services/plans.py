@@ -60,6 +60,12 @@ def people(plan: Plan) -> int:
     return known + will.filter(member_id="").values("email").distinct().count()
 
 
+def in_steps(plan: Plan) -> bool:
+    """Do its rows wait for each other, stage by stage? In a file everyone waits for themselves alone."""
+    origin = plan.origin.plan if plan.origin else plan
+    return Plan.Kind.FILE not in (plan.kind, origin.kind)
+
+
 _MOST_CAUTIONS = 5
 
 

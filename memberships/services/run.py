@@ -14,8 +14,8 @@ from memberships.domain import guards
 from memberships.domain.batches import Batch, Pending, Phase, batches
 from memberships.domain.guards import Situation
 from memberships.domain.items import PERMISSIONS, WORK, Item, Kind, to_be_made
-from memberships.domain.people import APPS, PINS, ROLE, Member, group_field, metadata_key
-from memberships.domain.plan import APPS_STEP, ROLE_STEP, Action, Edit, Row, at_step
+from memberships.domain.people import APPS, PINS, ROLE, Member, group_field, group_of, metadata_key
+from memberships.domain.plan import APPS_STEP, ROLE_STEP, Action, Edit, Row, at_step, held_up
 from memberships.domain.reading import Subject, has_arrived, is_so, is_stale
 from memberships.models import Cause, Job, Outcome, Plan, PlanRow
 from memberships.providers import Answer, one_of
@@ -41,6 +41,7 @@ _NOT_REPEATED = (Action.CREATE, Action.RESEND)
 STOPPED = "Stopped on request."
 _NOT_THERE = " Read again several times: the change is not there."
 _UNREADABLE = " Whether the e-mail was sent can't be read back. Trying again may send a second one."
+_HELD_UP = "Nothing was sent, because what comes before it was not done."
 _NOT_ALLOWED = "You may no longer manage this organization. Nothing was sent."
 
 
@@ -70,8 +71,10 @@ class Run:
         self.refusals: list[str] = []
         self.lost = 0
         self.note = ""
-        # All stages before this one are over.
+        # All stages before this one are over; these rows of later ones wait for what was not done.
         self.passed = 0
+        self.held: set[int] = set()
+        self._awaited: dict[str, list[int]] | None = None
 
     def go(self) -> None:
         """Send all that is left and settle what is unknown.
@@ -145,6 +148,7 @@ class Run:
             waiting = [
                 Pending(pk, self.ledger.rows[pk], self.ledger.stored[pk].at_most)
                 for pk in self.ledger.with_outcome(Outcome.NOT_ATTEMPTED)
+                if pk not in self.held
             ]
             self.queue = deque(batches(waiting, self.now, self.provider.capabilities.bulk_sizes))
         return self.queue.popleft() if self.queue else None
@@ -154,25 +158,31 @@ class Run:
         return batch.stage > self.passed
 
     def settle_stage(self, stage: int) -> None:
-        """Nothing of a later stage is sent before all of the earlier ones is done; if it can't be, the job ends.
+        """Nothing of a later stage is sent before what it waits for is done; where that can't be, it is left.
 
         Work that somebody else has finished or moved meanwhile holds nothing up.
         """
         if self.ledger.with_outcome(Outcome.UNKNOWN):
             self.settle()
         self.queue = None
-        left = [
-            row
-            for row in self.ledger.stored.values()
+        undone = {
+            pk: row
+            for pk, row in self.ledger.stored.items()
             if row.stage < stage
             and row.outcome != Outcome.DONE
+            and pk not in self.held
             and not (row.kind in WORK and row.cause == Cause.STALE)
-        ]
-        if left and not any(row.outcome in UNSETTLED for row in left):
+        }
+        if any(row.outcome in UNSETTLED for row in undone.values()):
+            return
+        left = set(self.ledger.with_outcome(Outcome.NOT_ATTEMPTED)) - self.held
+        waiting = {pk: self.ledger.rows[pk] for pk in left}
+        self.held |= held_up(waiting, [self.ledger.rows[pk] for pk in undone])
+        if left and left <= self.held:
             self.note = (
                 "Stopped, because an earlier step was not done. What comes after it was not attempted."
             )
-        elif not left:
+        else:
             self.passed = stage
             self.compare()
 
@@ -253,7 +263,7 @@ class Run:
         stale = {}
         for pk, row in self.ledger.rows.items():
             stored = self.ledger.stored[pk]
-            if stored.outcome not in UNSETTLED or stored.stage > self.passed:
+            if stored.outcome not in UNSETTLED or stored.stage > self.passed or pk in self.held:
                 continue
             subject = self.subject(row, by_email)
             if _is_unread(row, subject):
@@ -384,6 +394,8 @@ class Run:
             if whole.action is Action.CREATE and isinstance(subject, Item):
                 self.made(pk, subject)
             step = self.ledger.stored[pk].step
+            if isinstance(subject, Member) and whole.action is Action.INVITE:
+                self.met(whole.email, subject)
             if isinstance(subject, Member) and not (
                 step or is_so(whole, subject) or _has_role(whole, subject)
             ):
@@ -424,6 +436,37 @@ class Run:
                 edits = tuple(replace(e, field=group_field(item.id)) for e in row.edits)
                 self.ledger.put([other], edits=[[e.field, e.before, e.after] for e in edits])
                 self.ledger.rows[other] = replace(row, edits=edits)
+
+    def met(self, email: str, member: Member) -> None:
+        """Somebody invited is here: rows that wait for them learn who they are and what they have."""
+        rows = {
+            pk: row for pk in self.awaited().pop(email, ()) if not (row := self.ledger.rows[pk]).member_id
+        }
+        if not rows:
+            return
+        # Nobody who has just come is in a group.
+        groups_of = {f: False for row in rows.values() for f in row.wanted if group_of(f)}
+        members: dict[str, Member] = self.now.roster.members  # type: ignore[assignment]
+        members[member.id] = member = replace(member, settings={**groups_of, **member.settings})
+        if reads.pinners(rows.values()):
+            reads.add_pins(self.provider, members, [member.id])
+            member = members[member.id]
+        for pk, row in rows.items():
+            edits = tuple(replace(e, before=member.value(e.field)) for e in row.edits)
+            name = row.name or member.name
+            self.ledger.put(
+                [pk], member_id=member.id, name=name, edits=[[e.field, e.before, e.after] for e in edits]
+            )
+            self.ledger.rows[pk] = replace(row, member_id=member.id, name=name, edits=edits)
+
+    def awaited(self) -> dict[str, list[int]]:
+        """By address: the rows of people who are not here yet."""
+        if self._awaited is None:
+            self._awaited = {}
+            for pk, row in self.ledger.rows.items():
+                if row.action is Action.CHANGE and row.kind is Kind.MEMBER and not row.member_id:
+                    self._awaited.setdefault(row.email, []).append(pk)
+        return self._awaited
 
     def give_role(self, pk: int, member: Member) -> None:
         had = self.ledger.rows[pk].edits[0].before
@@ -544,6 +587,7 @@ class Run:
                 self.ledger.put([pk], advice=self.words.differences(row, members[row.member_id]))
 
     def finish(self) -> None:
+        self.ledger.put(self.held, error=_HELD_UP)
         with transaction.atomic():
             self.lease.renew()
             Job.objects.filter(pk=self.job.pk).update(

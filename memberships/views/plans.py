@@ -268,7 +268,9 @@ def _made_steps(request: ManagerRequest, its_plan: Plan, words: Words) -> list[d
 
 
 def _stages(its_plan: Plan, words: Words) -> list[tuple[str, QuerySet[PlanRow]]]:
-    """The stages of what would change, each with a title; nothing when there is only one."""
+    """The stages of what would change, each with a title; nothing when nobody waits for another."""
+    if not plans.in_steps(its_plan):
+        return []
     will = plans.rows(its_plan, Verdict.WILL)
     stages = list(will.order_by("stage").values_list("stage", flat=True).distinct())
     if len(stages) < 2:

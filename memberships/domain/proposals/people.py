@@ -141,12 +141,12 @@ def deactivations(members: Iterable[Member], *, removes: bool = False) -> list[R
     return list(rows.values())
 
 
-def reactivations(members: Iterable[Member], roles: Mapping[str, Role]) -> list[Row]:
-    """Bring each member back with the role they had; a role that can manage is given in a second step."""
+def reactivations(members: Iterable[Member], roles: Mapping[str, Role], role_id: str = "") -> list[Row]:
+    """Bring each member back with this role, or the one they had; one that can manage is given in a second step."""
     rows: dict[str, Row] = {}
     for member in members:
-        role = roles.get(member.role_id)
-        edits = (Edit(ROLE, member.role_id, member.role_id),)
+        role = roles.get(role_id or member.role_id)
+        edits = (Edit(ROLE, member.role_id, role_id or member.role_id),)
         row = Row(
             Action.REACTIVATE, Verdict.WILL, member.id, member.email, member.name, edits, kept=member.settings
         )

@@ -42,6 +42,7 @@ def again(
     planned: list[Row] = []
     by_email = roster.by_email()
     coming_back: set[str] = set()
+    invited: set[str] = set()
     for row in rows:
         member = roster.members.get(row.member_id)
         match row.action:
@@ -49,19 +50,31 @@ def again(
                 once_more = of_items.again(row, items or {}, _holders(roster))
                 found = [_for_active(once_more, roster, coming_back)]
             case Action.REACTIVATE if row.via and member:
-                found = reactivations([member], roles) if not member.active else changes([member], row.wanted)
+                role_id = str(row.wanted[ROLE])
+                found = (
+                    changes([member], row.wanted)
+                    if member.active
+                    else reactivations([member], roles, role_id)
+                )
             case Action.INVITE if row.email in by_email and isinstance(apps := row.wanted.get(APPS), tuple):
                 found = [given_again(by_email[row.email], apps)]
+            case Action.INVITE if row.via and (here := by_email.get(row.email)) and here.active:
+                found = changes([here], {ROLE: row.wanted[ROLE]})
             case Action.INVITE | Action.REACTIVATE:
                 entry = Entry(len(planned) + 1, row.email, row.email, row.name)
                 role_id = str(row.wanted[ROLE])
                 role = roles.get(role_id, Role(role_id, role_id, frozenset(), can_manage=False))
-                found = invitations([entry], role, roster, roles, managers=managers)
+                through = roles.get(row.via)
+                found = invitations([entry], role, roster, roles, managers=managers, through=through)
                 more = tuple(edit for edit in row.edits if edit.field != ROLE)
                 found = [
                     replace(new, edits=(*new.edits, *more)) if new.action is Action.INVITE else new
                     for new in found
                 ]
+            case Action.CHANGE if not row.member_id and row.email in by_email:
+                found = changes([by_email[row.email]], row.wanted)
+            case Action.CHANGE if not row.member_id and row.email in invited:
+                found = [row]
             case _ if member is None:
                 found = [row.blocked(_GONE)]
             case Action.DEACTIVATE:
@@ -79,6 +92,7 @@ def again(
         coming_back |= {
             new.member_id for new in found if new.action is Action.REACTIVATE and new.verdict is Verdict.WILL
         }
+        invited |= {new.email for new in found if new.action is Action.INVITE and new.verdict is Verdict.WILL}
     return planned
 
 
@@ -131,13 +145,13 @@ def undo(
                 back = Row(Action.DEACTIVATE, Verdict.BLOCKED, member.id, member.email, member.name)
                 found = [back.blocked(_CHANGED_SINCE)]
             case Action.INVITE | Action.REACTIVATE:
-                found = deactivations([member], removes=True)
+                found = [*_as_before(row, member, roles), *deactivations([member], removes=True)]
             case _ if APPS in row.wanted:
                 found = [row.blocked("Apps that were given again can only be taken away there.")]
             case _:
                 found = [_undone(row, member, clearable, may_be_inactive=member.id in back_first)]
         stage = 2 * (last - row.stage)
-        planned += [replace(new, stage=stage) for new in found]
+        planned += [replace(new, stage=stage + number) for number, new in enumerate(found)]
         if row.kind is Kind.GROUP and row.action is Action.DELETE:
             planned += [replace(new, stage=stage + 1) for new in _regrouped(row, found[0], roster)]
     planned = [_emptied(row, planned, roster) for row in planned]
@@ -157,6 +171,14 @@ def _undone(row: Row, member: Member, clearable: Collection[str], *, may_be_inac
     if member.status is Status.INACTIVE and not (may_be_inactive or leaves_groups(back)):
         return back.blocked("Inactive: reactivate them first.")
     return back
+
+
+def _as_before(row: Row, member: Member, roles: Mapping[str, Role]) -> list[Row]:
+    """Whoever came back to another role has their old one again before they leave, unless that would give power."""
+    held = next((roles.get(str(edit.before)) for edit in row.edits if edit.field == ROLE), None)
+    if held is None or held.can_manage or held.id == member.role_id:
+        return []
+    return changes([member], {ROLE: held.id})
 
 
 def _deactivates(row: Row, roster: Roster) -> bool:

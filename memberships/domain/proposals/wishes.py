@@ -116,9 +116,8 @@ def _afterwards(invitation: Row, wanted: Mapping[str, Value]) -> Row:
 
 def _returning(wish: Wish, member: Member, roles: Mapping[str, Role]) -> Iterator[Row]:
     """Somebody comes back with the role that is wished for, or the one they had; the rest is set afterwards."""
-    role_id = str(wish.fields.get(ROLE) or member.role_id)
-    (row,) = reactivations([replace(member, role_id=role_id)], roles)
-    yield replace(row, edits=tuple(replace(edit, before=member.role_id) for edit in row.edits))
+    (row,) = reactivations([member], roles, str(wish.fields.get(ROLE) or ""))
+    yield row
     if row.verdict is Verdict.WILL:
         others = {name: value for name, value in wish.fields.items() if name != ROLE}
         for part in calls(others):
