@@ -5,13 +5,11 @@ from __future__ import annotations
 from io import StringIO
 from pathlib import Path
 
-import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import call_command
 
-from memberships.management.commands.roster import CHANGES, ERROR, NOTHING_TO_DO, Command
-from memberships.models import Connection, Plan
+from memberships.management.commands.roster import NOTHING_TO_DO, Command
+from memberships.models import Connection
 from sandbox.server import Server
-from tests.steps import changes
 
 
 def roster(*arguments: str) -> tuple[int, str]:

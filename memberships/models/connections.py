@@ -39,6 +39,8 @@ class Organization(models.Model):
     # The latest audit entries of something done outside, and of power given there: most pages need look no further.
     outside_number = models.PositiveBigIntegerField(default=0)
     outside_power_number = models.PositiveBigIntegerField(default=0)
+    # How many people weren't as the roster file says when that was last looked at.
+    drift_number = models.PositiveIntegerField(default=0)
     # Up to which audit entry somebody has said of outside grants of power: I have seen this.
     acknowledged_number = models.PositiveBigIntegerField(default=0)
 

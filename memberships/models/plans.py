@@ -53,6 +53,8 @@ class Plan(models.Model):
     gives_power = models.BooleanField(default=False)
     # How many people must stay able to manage, where the file it comes from asks for more than the installation does.
     minimum_managers = models.PositiveIntegerField(default=0)
+    # How many people are as wished already, besides those who have a row that says so.
+    unchanged = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     applied_at = models.DateTimeField(null=True)

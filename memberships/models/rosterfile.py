@@ -44,14 +44,12 @@ class DriftWatch(models.Model):
     checking_until = models.DateTimeField(null=True)
     checked_at = models.DateTimeField(null=True)
     file = models.ForeignKey(RosterFile, on_delete=models.SET_NULL, null=True, related_name="+")
-    # Of rows, faults and people who aren't in the file, as `services.drift` keeps them.
+    # Rows, faults and people who aren't in the file, as `services.drift` keeps them.
     found = models.JSONField(default=dict)
-    # How many people differ.
-    number = models.PositiveIntegerField(default=0)
     error = models.CharField(max_length=300, blank=True)
 
     class Meta:
         indexes = [models.Index(fields=["next_at"], name="drift_by_time")]
 
     def __str__(self) -> str:
-        return f"{self.number} differ"
+        return f"drift of {self.organization}"

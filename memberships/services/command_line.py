@@ -81,7 +81,14 @@ def drift(connection: Connection, found: Comparison) -> Report:
     rows, live = file_plans.rows(connection, found)
     names = proposals.names_in(connection, live, rows)
     where = f"What differs from the file in {_where(connection)}."
-    return Report(where, rows, _words(connection, live.roles, names), found.absent, prune=found.file.prune)
+    return Report(
+        where,
+        rows,
+        _words(connection, live.roles, names),
+        found.absent,
+        prune=found.file.prune,
+        rest=found.unchanged,
+    )
 
 
 def plan(connection: Connection, found: Comparison, *, source: str, reason: str) -> Report:
@@ -102,6 +109,7 @@ def report(its_plan: Plan, found: Comparison | None = None) -> Report:
         _words(its_plan.connection, roster.roles(its_plan.organization), its_plan.names),
         found.absent if found else (),
         prune=bool(found and found.file.prune),
+        rest=its_plan.unchanged,
         plan_id=str(its_plan.pk) if changes else "",
         confirm=its_plan.brake_number,
         confirm_reasons=its_plan.brake_reasons,

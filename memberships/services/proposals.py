@@ -176,15 +176,19 @@ def wishes(
     source: str = "",
     live: Live | None = None,
     rails: Rails = NO_RAILS,
+    unchanged: int = 0,
     **note: Unpack[Note],
 ) -> Plan:
     """Plan what each of these people is wished to be, and have. Who isn't named is left alone.
 
     `faults` were found before and are kept with the plan as blocked rows; `source` is where the wishes come from, such
-    as the name of a file. Who has `live` already, from `read`, gives it. Raises NothingLeft when `rails` forbid it.
+    as the name of a file. Who has `live` already, from `read`, gives it. `unchanged` is how many more people are as
+    wished already. Raises NothingLeft when `rails` forbid it.
     """
     rows, live = wished(connection, wanted, faults=faults, live=live)
-    return store(connection, Plan.Kind.FILE, rows, live, source=source, rails=rails, **note)
+    return store(
+        connection, Plan.Kind.FILE, rows, live, source=source, rails=rails, unchanged=unchanged, **note
+    )
 
 
 def wished(
@@ -532,6 +536,7 @@ def store(
     origin: Job | None = None,
     source: str = "",
     rails: Rails = NO_RAILS,
+    unchanged: int = 0,
     **note: Unpack[Note],
 ) -> Plan:
     """Pass the rows through the guards and keep them as a plan. From a file, of that name, it says what they do.
@@ -575,6 +580,7 @@ def store(
             brake_reasons=list(brake.reasons) if brake else [],
             gives_power=guards.gives_power(rows, now),
             minimum_managers=rails.minimum_managers,
+            unchanged=unchanged,
             created_at=created_at,
             expires_at=created_at + timedelta(seconds=settings.PLAN_EXPIRES_S),
         )

@@ -15,7 +15,7 @@ from django.db import Error, close_old_connections
 from huey.contrib.djhuey import HUEY
 
 from dashboard import processes
-from memberships.services import connections, jobs, selection
+from memberships.services import connections, drift, jobs, selection
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +62,7 @@ def _sweep(stopped: threading.Event) -> None:
         close_old_connections()
         try:
             jobs.sweep()
+            drift.sweep()
             if time.monotonic() - tidied > _TIDY_S:
                 _tidy()
                 tidied = time.monotonic()

@@ -39,7 +39,8 @@ _PINS_AT_ONCE = 40
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`wishes` are in the order of the file, each with the membership id of whom it is about, where they are here.
+    """`wishes` are of those who aren't as the file says, in its order, each with the membership id of whom it is about,
+    where they are here; `unchanged` is how many are as it says.
 
     `absent` are the people who are here and not in the file; `entries` tells by membership id, or by the address of
     somebody new, where they stand in it.
@@ -48,6 +49,7 @@ class Comparison:
     file: RosterFile
     live: Live
     wishes: tuple[Wish, ...]
+    unchanged: int
     faults: tuple[Fault, ...]
     absent: tuple[Member, ...]
     entries: Mapping[str, Entry]
@@ -65,25 +67,40 @@ def read(organization: Organization, text: str) -> RosterFile:
     return file
 
 
-def compare(connection: Connection, file: RosterFile) -> Comparison:
-    """Read what the file is about, and set it against that. Raises ProviderError and NotAllowed."""
-    pinners = file.entries_with(PINS)
-    live, writer = known(connection, with_groups=file.manages(GROUPS), pins_of=_about(pinners))
+def compare(
+    connection: Connection, file: RosterFile, *, closely: Sequence[Entry] | None = None
+) -> Comparison:
+    """Read what the file is about, and set it against that. Raises ProviderError and NotAllowed.
+
+    What costs a call a person is read of everybody, or of those whose entries have to be looked at `closely`.
+    """
+    pinners = [entry for entry in (file.people if closely is None else closely) if PINS in entry.values]
+    pins_of = _about(pinners) if file.manages(PINS) else None
+    live, writer = known(connection, with_groups=file.manages(GROUPS), pins_of=pins_of)
+    return against(live, writer, file)
+
+
+def against(live: Live, writer: Writer, file: RosterFile) -> Comparison:
+    """The file set against what was read."""
     said = [Wish(e.line, e.email, e.member_id, status=e.status) for e in file.people]
     by_wish = {id(wish): entry for wish, entry in zip(said, file.people, strict=True)}
     found = matched(said, live.roster)
     reader = _Reader(writer)
-    wishes, entries = [], {}
+    wishes, entries, unchanged = [], {}, 0
     for wish, member in found.wishes:
         entry = by_wish[id(wish)]
-        wishes.append(reader.wish(wish, entry, member))
+        wish = reader.wish(wish, entry, member)
+        if member is not None and _is_so(wish, member):
+            unchanged += 1
+        else:
+            wishes.append(wish)
         entries[member.id if member else wish.email] = entry
     here = [
         m for m in live.roster.members.values() if m.status is not Status.INACTIVE and m.id not in entries
     ]
     faults = sorted((*file.faults, *found.faults, *reader.faults), key=lambda fault: fault.line)
     absent = sorted(here, key=lambda m: (m.email, m.id))
-    return Comparison(file, live, tuple(wishes), tuple(faults), tuple(absent), entries, writer)
+    return Comparison(file, live, tuple(wishes), unchanged, tuple(faults), tuple(absent), entries, writer)
 
 
 def known(
@@ -111,7 +128,7 @@ def known(
         live.roles,
         profiles=details.profiles(connection) if any(f.kind is FieldKind.PROFILE for f in can.fields) else (),
         groups=[(group.remote_id, group.name) for group in its_groups],
-        views=[(view.id, view.name) for view in details.views(connection)] if pinners else (),
+        views=[(view.id, view.name) for view in details.views(connection)] if pins_of else (),
     )
     addresses = Counter(member.email for member in members.values())
     group_ids = tuple(group.remote_id for group in its_groups) if with_groups else None
@@ -124,9 +141,34 @@ def everybody(roster: Roster) -> Iterator[str]:
     return (pk for pk, member in roster.members.items() if member.status is not Status.INACTIVE)
 
 
-def _about(entries: Sequence[Entry]) -> Callable[[Roster], Iterable[str]] | None:
-    if not entries:
-        return None
+def is_here(status: Status | None, member: Member) -> bool:
+    """Is somebody here, or not, as it is said? Invited people are here."""
+    return status is None or (member.status is Status.INACTIVE) is (status is Status.INACTIVE)
+
+
+def otherwise(writer: Writer, entry: Entry, member: Member) -> set[str]:
+    """The keys of an entry under which stands something else than somebody has."""
+    reader, found = _Reader(writer), set()
+    for key, node in entry.values.items():
+        try:
+            so = _holds(member, reader.read(key, node, member))
+        except Misunderstood:
+            so = False
+        if not so:
+            found.add(key)
+    return found
+
+
+def _is_so(wish: Wish, member: Member) -> bool:
+    return is_here(wish.status, member) and _holds(member, wish.fields)
+
+
+def _holds(member: Member, fields: Mapping[str, Value]) -> bool:
+    return all(member.value(name) == value for name, value in fields.items())
+
+
+def _about(entries: Sequence[Entry]) -> Callable[[Roster], Iterable[str]]:
+    """Whom these entries are about, by membership id."""
     wishes = [Wish(e.line, e.email, e.member_id) for e in entries]
     return lambda roster: [member.id for _, member in matched(wishes, roster).wishes if member]
 

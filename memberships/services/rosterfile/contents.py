@@ -51,9 +51,6 @@ class RosterFile:
         """Does any entry say something about this?"""
         return any(key in entry.values for entry in self.people)
 
-    def entries_with(self, key: str) -> list[Entry]:
-        return [entry for entry in self.people if key in entry.values]
-
 
 def read(text: str, provider: str, can: Capabilities) -> RosterFile:
     """Raises Unreadable when it isn't a roster file at all, or one for another provider."""

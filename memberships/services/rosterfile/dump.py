@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from memberships.domain.people import METADATA, PINS, Member, Status, group_field, metadata_key
@@ -57,8 +57,9 @@ class Writer:
         inside = [pk for pk in self.group_ids or () if member.value(group_field(pk)) is True]
         return sorted(map(self.vocabulary.group_name, inside), key=str.casefold)
 
-    def lines(self, member: Member, indent: str = "  ") -> str:
-        (key, value), *rest = self.entry(member)
+    def lines(self, member: Member, indent: str = "  ", keys: Collection[str] = ()) -> str:
+        """An entry as it stands in a file. With `keys`, only of these."""
+        (key, value), *rest = [pair for pair in self.entry(member) if not keys or pair[0] in keys]
         first = f"{indent}- {key}: {value}{comment(member.name)}\n"
         return first + "".join(f"{indent}  {key}: {value}\n" for key, value in rest)
 

@@ -17,7 +17,7 @@ from .comparison import Comparison
 
 
 def wishes(comparison: Comparison) -> list[Wish]:
-    """What the file wants of everybody; of people who aren't in it only where it says so and nothing is wrong with it."""
+    """What the file wants of everybody who isn't so; of people it doesn't name only where it says that."""
     found = list(comparison.wishes)
     if comparison.file.prune and not comparison.faults:
         found += [Wish(0, m.email, m.id, m.name, status=Status.INACTIVE) for m in comparison.absent]
@@ -42,5 +42,13 @@ def plan(
     live, rails = comparison.live, comparison.file.rails
     return patiently(
         connection,
-        lambda: proposals.wishes(connection, wanted, source=source, live=live, rails=rails, **note),
+        lambda: proposals.wishes(
+            connection,
+            wanted,
+            source=source,
+            live=live,
+            rails=rails,
+            unchanged=comparison.unchanged,
+            **note,
+        ),
     )
