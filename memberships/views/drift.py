@@ -149,7 +149,7 @@ def _page(
         "orphaned": drift.is_orphaned(watch),
         "found": found,
         "total": len(found.differences),
-        "differences": _shown(request, shown.object_list, found),
+        "differences": _shown(request, list(shown.object_list), found),
         "page": shown,
         "pages": list(shown.paginator.get_elided_page_range(shown.number, on_each_side=2, on_ends=1)),
         "form": form or RosterFileForm(),
