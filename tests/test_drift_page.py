@@ -223,6 +223,15 @@ def test_lines_that_can_not_be_used_are_listed_and_nobody_is_pruned_for_them(
     assert not page.rows("Differences")
 
 
+def test_somebody_whose_entry_is_wrong_is_not_taken_for_missing(
+    admin: Client, kept: str, queue: list
+) -> None:
+    upload(admin, kept.replace("role: User", "rool: User", 1), queue)
+    page = Page.visit(admin, "/drift/")
+    assert "There is no key “rool” in an entry." in page.text
+    assert not page.rows("Differences")
+
+
 def test_a_schedule_looks_in_the_name_of_whoever_set_it_and_applies_nothing(
     admin: Client, demoted: dict[str, Any], connection: Connection, close: Server, queue: list
 ) -> None:

@@ -89,12 +89,18 @@ def against(live: Live, writer: Writer, file: RosterFile) -> Comparison:
     wishes, entries, unchanged = [], {}, 0
     for wish, member in found.wishes:
         entry = by_wish[id(wish)]
+        entries[member.id if member else wish.email] = entry
+        if entry.broken:
+            continue
+        before = len(reader.faults)
         wish = reader.wish(wish, entry, member)
+        if len(reader.faults) > before:
+            # Half of an entry is nobody's wish.
+            continue
         if member is not None and _is_so(wish, member):
             unchanged += 1
         else:
             wishes.append(wish)
-        entries[member.id if member else wish.email] = entry
     here = [
         m for m in live.roster.members.values() if m.status is not Status.INACTIVE and m.id not in entries
     ]

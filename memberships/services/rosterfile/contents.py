@@ -31,6 +31,8 @@ class Entry:
     status: Status | None = None
     values: Mapping[str, Node] = field(default_factory=dict)
     node: Map | None = None
+    broken: bool = False
+    """There is something wrong with it: it says who is meant, and no more than that counts."""
 
     @property
     def who(self) -> str:
@@ -185,7 +187,7 @@ class _Reader:
         for key, value in values.items():
             self.shape(key, value, who)
         if len(self.faults) > before:
-            return None
+            return Entry(node.line, email, member_id, node=node, broken=True) if who else None
         return Entry(node.line, email, member_id, Status(status) if status else None, values, node)
 
     def shape(self, key: str, node: Node, who: str) -> None:
