@@ -146,6 +146,10 @@ INSTALLED_APPS = [
     "dashboard",
 ]
 
+# One page takes one file. It is read at once and kept nowhere.
+FILE_UPLOAD_HANDLERS = ["dashboard.uploads.InMemory"]
+DATA_UPLOAD_MAX_NUMBER_FILES = 1
+
 MIDDLEWARE = [
     "dashboard.middleware.Healthz",
     "dashboard.middleware.TrustedProxies",

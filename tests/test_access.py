@@ -63,6 +63,7 @@ EXPECTED: dict[str, tuple[Statuses, Statuses]] = {
     "resend": ((404, 403, 404, 302), (404, 403, 404, 302)),
     "metadata": ((404, 403, 404, 302), (404, 403, 404, 302)),
     "invite": (GUARDED, (422, 403, 422, 302)),
+    "import-csv": (GUARDED, (422, 403, 422, 302)),
     "export-members": (GUARDED, NO),
     "find-members": (GUARDED, NO),
     "as-of": (GUARDED, NO),

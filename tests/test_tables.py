@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memberships.services.tables import download, guarded, lines
+from memberships.domain.sheets import guarded
+from memberships.services.tables import download, lines
 
 STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠")
 CELLS = st.text() | st.builds(str.__add__, st.sampled_from([*STARTS, "'"]), st.text())

@@ -13,20 +13,12 @@ from django.utils import timezone
 
 from memberships.domain.history import Person
 from memberships.domain.items import Kind
-from memberships.domain.people import metadata_key
+from memberships.domain.people import Value, metadata_key
+from memberships.domain.sheets import guarded
 from memberships.models import AuditEntry, MirroredMember, PlanRow
+from memberships.providers import FieldKind
 
 from .wording import Told, Words
-
-# A spreadsheet takes a cell that starts with one of these for a formula and may run it.
-# https://owasp.org/www-community/attacks/CSV_Injection
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "'", "＝", "＋", "－", "＠")
-
-
-def guarded(value: object) -> str:
-    """A cell no spreadsheet runs: an apostrophe goes before anything that looks like a formula, or has one already."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 class _Echo:
@@ -49,6 +41,15 @@ def download(name: str, rows: Iterable[Iterable[object]]) -> StreamingHttpRespon
     return response
 
 
+def written(words: Words, field: str, value: Value) -> str:
+    """A value as a cell that can be read back: no value is empty, a text is as it is."""
+    if value is None:
+        return ""
+    if words.capabilities.field(field).kind is FieldKind.TEXT and isinstance(value, str):
+        return value
+    return words.value(field, value)
+
+
 def members(rows: QuerySet[MirroredMember], words: Words) -> Iterator[list[object]]:
     fields = [field.name for field in words.capabilities.fields]
     if words.capabilities.metadata:
@@ -56,7 +57,7 @@ def members(rows: QuerySet[MirroredMember], words: Words) -> Iterator[list[objec
     yield ["id", "name", "email", "status", *map(words.label, fields), "can manage"]
     for row in rows.iterator(chunk_size=1000):
         member = row.member()
-        values = [words.value(field, member.value(field)) for field in fields]
+        values = [written(words, field, member.value(field)) for field in fields]
         yield [row.remote_id, row.name, row.email, row.status, *values, "yes" if row.can_manage else "no"]
 
 

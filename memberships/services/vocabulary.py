@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import assert_never
 
 from django.core.exceptions import ValidationError
@@ -39,7 +39,10 @@ class Vocabulary:
         profiles: Named = (),
         groups: Named = (),
         views: Named = (),
+        keys: Collection[str] = (),
     ) -> None:
+        """`keys` are those of metadata that are there already."""
+        self._keys = keys
         self.capabilities = capabilities
         self._roles = _Names("role", ((role.id, role.name) for role in roles.values()))
         self._profiles = _Names("membership profile", profiles)
@@ -53,10 +56,10 @@ class Vocabulary:
 
     def field(self, word: str) -> str | None:
         """The field that is called this; None when there is none that may be written."""
-        word = word.strip()
-        start = word[: len(_METADATA)].lower().replace(":", " ")
+        start = word.lstrip()[: len(_METADATA)].lower().replace(":", " ")
         if self.capabilities.metadata and start == _METADATA:
-            key = word[len(_METADATA) :].strip(" ")
+            key = word.lstrip()[len(_METADATA) :]
+            key = key if key in self._keys else key.strip()
             return None if metadata.problem_with(key) else metadata_field(key)
         return self._fields.get(_folded(word))
 
