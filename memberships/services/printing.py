@@ -43,7 +43,8 @@ class Line:
 
     @property
     def who(self) -> str:
-        return f"{self.name} <{self.email}>" if self.name and self.email else self.name or self.email
+        named = self.name and self.email and self.name != self.email
+        return f"{self.name} <{self.email}>" if named else self.name or self.email
 
 
 @dataclass(frozen=True, slots=True)

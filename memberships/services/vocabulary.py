@@ -151,13 +151,13 @@ class _Names:
 
     def id_of(self, said: object) -> str:
         word = str(said).strip()
+        if word in self._names:
+            return word
         # Where names differ only in capitals, the one that is written alike is meant.
         exactly = [pk for pk in self._ids.get(_folded(word), ()) if self._names[pk] == word]
         found = exactly if len(exactly) == 1 else self._ids.get(_folded(word), [])
         if len(found) == 1:
             return found[0]
-        if word in self._names:
-            return word
         if found:
             raise Misunderstood(
                 f"{len(found)} {self.what}s are called “{_short(word)}”: write the id of the one you mean."

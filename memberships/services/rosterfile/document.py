@@ -92,7 +92,7 @@ def parsed(text: str) -> Map:
         problem = error.problem or error.context or "it ends too early"
         raise Unreadable(f"This is not YAML: {problem}.", mark.line + 1 if mark else 0) from None
     except yaml.YAMLError:
-        raise Unreadable("The file has characters that no YAML may have: is it a text file?") from None
+        raise Unreadable("The file has characters that no YAML may have: it may not be text.") from None
     if not isinstance(root, Map):
         raise Unreadable("A roster file begins with keys such as “roster: 1” and “people:”.", root.line)
     return root
