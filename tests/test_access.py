@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
-from memberships.models import Connection, Job, MirroredGroup, Plan, Selection
+from memberships.models import Connection, Job, MirroredGroup, Plan, RosterFile, Selection
 from sandbox.rehearsal import PEOPLE_OPS_ROLE, TWO_PLACES
 from tests.pages import Page
 from tests.steps import emails, people
@@ -40,6 +40,8 @@ class Ids:
     role_id: str
     group_id: str
     field: str = "role"
+    number: int = 1
+    provider: str = "close"
 
 
 # By the name of each address: statuses of GET and of POST for admin, member, outsider, nobody. `THEIRS` is for
@@ -96,6 +98,15 @@ EXPECTED: dict[str, tuple[Statuses, Statuses]] = {
     "group": (THEIRS, THEIRS_POSTED),
     "rename-group": (THEIRS, (422, 403, 404, 302)),
     "delete-group": (THEIRS, THEIRS_POSTED),
+    "drift": (GUARDED, NO),
+    "upload-roster-file": (NO, (422, 403, 422, 302)),
+    "check-drift": (NO, POSTED),
+    "schedule-drift": (NO, (422, 403, 422, 302)),
+    "choose-drift": (NO, (422, 403, 422, 302)),
+    "first-roster-file": (GUARDED, NO),
+    "roster-file": (THEIRS, NO),
+    # Tells nothing of anybody.
+    "roster-schema": (OPEN, NO),
     "audit": (GUARDED, NO),
     "acknowledge": (NO, POSTED),
     "export-audit": (GUARDED, NO),
@@ -159,6 +170,16 @@ def ids(connection: Connection, world, northwind) -> Ids:
     group_id = world.add_group(northwind, "Bakers", inside)
     MirroredGroup.objects.create(
         organization=connection.organization, remote_id=group_id, name="Bakers", user_ids=inside
+    )
+    RosterFile.objects.create(
+        organization=connection.organization,
+        number=1,
+        text="roster: 1\npeople:\n  - email: stella.of.northwind@northwind-rehearsal.example\n",
+        sha256="0" * 64,
+        origin=RosterFile.Origin.UPLOADED,
+        by_id=connection.user_id,
+        by_name=connection.name,
+        created_at=now,
     )
     return Ids(member_id, plans[0].pk, job.pk, connection.pk, role_id, group_id)
 

@@ -21,7 +21,7 @@ from .connections import capabilities, provider_for
 from .jobs import Progress
 from .patience import patiently
 from .printing import Report
-from .rosterfile import comparison, document, dump, schema
+from .rosterfile import comparison, document, dump
 from .rosterfile import plans as file_plans
 from .rosterfile.comparison import Comparison
 from .wording import Words
@@ -56,15 +56,7 @@ def dumped(connection: Connection, *, with_groups: bool, with_pins: bool) -> Ite
     live, writer = comparison.known(
         connection, with_groups=with_groups, pins_of=comparison.everybody if with_pins else None
     )
-    organization = connection.organization
-    return dump.dumped(
-        writer,
-        organization.provider,
-        organization.remote_id,
-        live.roster.organization_name,
-        live.roster.members.values(),
-        schema.address(organization.provider),
-    )
+    return dump.dumped(writer, connection.organization, live.roster.members.values())
 
 
 def compared(connection: Connection, data: bytes) -> Comparison:

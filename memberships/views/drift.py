@@ -16,9 +16,10 @@ from memberships.domain.people import ROLE
 from memberships.domain.plan import Action, Row, Verdict
 from memberships.forms.drift import RosterFileForm, ScheduleForm
 from memberships.providers.errors import ProviderError
-from memberships.services import audit, command_line, drift, proposals, roster
+from memberships.services import audit, drift, proposals, roster
 from memberships.services.connections import capabilities
 from memberships.services.drift import Difference, Found
+from memberships.services.rosterfile import dump
 from memberships.services.rosterfile.document import Unreadable
 from memberships.services.rosterfile.edits import CannotAdopt
 from memberships.services.wording import Words
@@ -115,11 +116,7 @@ def file(request: ManagerRequest, number: int) -> HttpResponse:
 @manager_required
 def first(request: ManagerRequest) -> HttpResponseBase:
     """Everybody as a roster file, to begin with."""
-    try:
-        pieces = command_line.dumped(request.connection, with_groups=False, with_pins=False)
-    except ProviderError as error:
-        return _page(request, problem=f"{error} Try again.")
-    return _attached(StreamingHttpResponse(pieces), "roster.yaml")
+    return _attached(StreamingHttpResponse(dump.of_mirror(request.organization)), "roster.yaml")
 
 
 def _attached[R: HttpResponseBase](response: R, name: str) -> R:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from memberships.domain.people import METADATA, PINS, Member, Status, group_field, metadata_key
+from memberships.models import MirroredMember, Organization
 from memberships.providers import Capabilities
+from memberships.services import roster
+from memberships.services.connections import capabilities
 from memberships.services.vocabulary import Vocabulary
 
-from . import words
+from . import schema, words
 from .contents import GROUPS, VERSION
 from .writing import comment, listed, scalar
 
@@ -64,20 +68,22 @@ class Writer:
         return first + "".join(f"{indent}  {key}: {value}\n" for key, value in rest)
 
 
-def dumped(
-    writer: Writer,
-    provider: str,
-    organization_id: str,
-    organization_name: str,
-    members: Iterable[Member],
-    schema_address: str = "",
-) -> Iterator[str]:
+def of_mirror(organization: Organization) -> Iterator[str]:
+    """The file of everybody as the mirror shows them, without what it doesn't: groups and pinned views."""
+    can = capabilities(organization)
+    members = [row.member() for row in MirroredMember.objects.filter(organization=organization)]
+    vocabulary = Vocabulary(can, roster.roles(organization), profiles=organization.names.items())
+    addresses = Counter(member.email for member in members)
+    return dumped(Writer(can, vocabulary, addresses), organization, members)
+
+
+def dumped(writer: Writer, organization: Organization, members: Iterable[Member]) -> Iterator[str]:
     """The file, piece by piece."""
-    if schema_address:
-        yield f"# yaml-language-server: $schema={schema_address}\n"
+    if address := schema.address(organization.provider):
+        yield f"# yaml-language-server: $schema={address}\n"
     yield _ABOUT
-    yield f"roster: {VERSION}\nprovider: {scalar(provider)}\n"
-    yield f"organization: {scalar(organization_id)}{comment(organization_name)}\n\npeople:\n"
+    yield f"roster: {VERSION}\nprovider: {scalar(organization.provider)}\n"
+    yield f"organization: {scalar(organization.remote_id)}{comment(organization.name)}\n\npeople:\n"
     ordered = sorted(members, key=lambda member: (member.email or "\uffff", member.id))
     if not ordered:
         yield "  []\n"
