@@ -28,6 +28,7 @@ urlpatterns = [
     path("members/refresh/", members.refresh, name="refresh"),
     path("members/find/", people.find, name="find-members"),
     path("members/selection/", members.select, name="select"),
+    path("members/selection/paste/", members.paste, name="paste"),
     path("members/selection/join-group/", groups.choose, {"inside": True}, name="join-group"),
     path("members/selection/leave-group/", groups.choose, {"inside": False}, name="leave-group"),
     path("members/selection/metadata/", metadata.choose, name="metadata"),

@@ -57,6 +57,8 @@ EXPECTED: dict[str, tuple[Statuses, Statuses]] = {
     "select": (NO, POSTED),
     # Nobody is selected by the outsider: back to the list with a sentence.
     "choose-value": ((200, 403, 302, 302), (422, 403, 302, 302)),
+    # Of the people of Northwind the outsider finds nobody: the page says so.
+    "paste": ((302, 403, 302, 302), (422, 403, 422, 302)),
     "join-group": ((200, 403, 302, 302), (422, 403, 302, 302)),
     "leave-group": ((200, 403, 302, 302), (422, 403, 302, 302)),
     "deactivate": ((200, 403, 302, 302), (302, 403, 302, 302)),

@@ -185,9 +185,9 @@ def test_what_is_only_for_reading_or_unknown_is_told_and_left_alone(admin, table
         row.append("x")
     page = upload(admin, written(table))
     assert "Nothing would change." in page.text
-    assert "The column “Team” is nothing that can be set here, so it was ignored." in page.text
-    assert "1 row has another name than the organization." in page.text
-    assert "That follows from the role" in page.text
+    assert "The column “Team” is nothing that can be set here, and not used." in page.text
+    assert "The name in 1 row is not what it is now. It can only be changed in Close" in page.text
+    assert "“Can manage” in 1 row is not what it is now. It follows from the role" in page.text
 
 
 def test_two_roles_of_one_name_are_told_apart_by_id(admin, connection, world, northwind):

@@ -134,20 +134,17 @@ class _Reader:
         if unknown := self.columns.unknown(self.sheet.headings):
             named = listed([f"“{_short(heading)}”" for heading in unknown])
             what = f"column {named} is" if len(unknown) == 1 else f"columns {named} are"
-            found.append(
-                f"The {what} nothing that can be set here, so {'it was' if len(unknown) == 1 else 'they were'} ignored."
-            )
-        for column, what in ((_NAME, "name"), (_EMAIL, "e-mail address"), (_MANAGES, "“can manage”")):
+            found.append(f"The {what} nothing that can be set here, and not used.")
+        there = f"can only be changed in {self.capabilities.label}"
+        only_read = {
+            _NAME: ("The name", there),
+            _EMAIL: ("The e-mail address", there),
+            _MANAGES: ("“Can manage”", "follows from the role"),
+        }
+        for column, (what, why) in only_read.items():
             if number := self.differing[column]:
-                rows = "1 row has" if number == 1 else f"{number:,} rows have"
-                follows = (
-                    "follows from the role"
-                    if column == _MANAGES
-                    else f"can only be changed in {self.capabilities.label}"
-                )
-                found.append(
-                    f"{rows} another {what} than the organization. That {follows}, so it is left as it is."
-                )
+                rows = "1 row" if number == 1 else f"{number:,} rows"
+                found.append(f"{what} in {rows} is not what it is now. It {why}, so it is left as it is.")
         return found
 
     def _whose(self, line: Line) -> Wish:

@@ -10,6 +10,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from memberships.domain.listing import Query
+from memberships.domain.pasting import Known, Meant, meant
+from memberships.domain.people import Status, full_name
 from memberships.models import MirroredMember, Organization, Selection
 
 from . import roster
@@ -79,6 +81,19 @@ def add_matching(session_key: str, organization: Organization, query: Query, sho
         _keep(session_key, organization, ids | selected(session_key, organization).ids)
 
 
+def add_pasted(session_key: str, organization: Organization, text: str) -> Meant:
+    """Add everyone who is meant by a pasted list of names and addresses; the rest is told."""
+    rows = MirroredMember.objects.filter(organization=organization)
+    columns = rows.values_list("pk", "first_name", "last_name", "email", "status")
+    found = meant(
+        text, (Known(pk, full_name(*name), email, Status(state)) for pk, *name, email, state in columns)
+    )
+    if found.keys:
+        with transaction.atomic():
+            _keep(session_key, organization, found.keys | selected(session_key, organization).ids)
+    return found
+
+
 def choose(session_key: str, organization: Organization, query: Query) -> None:
     """Select exactly the people the filter matches, and nobody else."""
     matching = roster.members(organization, query, {}).order_by().values_list("pk", flat=True)
@@ -93,7 +108,7 @@ def forget_old() -> None:
     Selection.objects.filter(changed_at__lt=timezone.now() - _KEPT).delete()
 
 
-def _keep(session_key: str, organization: Organization, ids: set[int]) -> None:
+def _keep(session_key: str, organization: Organization, ids: Collection[int]) -> None:
     Selection.objects.update_or_create(
         session_key=session_key, organization=organization, defaults={"members": sorted(ids)}
     )

@@ -31,7 +31,7 @@ def import_csv(request: ManagerRequest) -> HttpResponse:
     context = {
         "form": form,
         "clear": CLEAR,
-        "fields": its_capabilities.fields,
+        "fields": [field.label for field in its_capabilities.fields],
         "clearable": [field.label for field in its_capabilities.fields if field.clears],
     }
     return render(request, "memberships/import.html", context, status=status_of(form))

@@ -16,7 +16,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from memberships.domain.listing import SORTS, Query
 from memberships.domain.people import ROLE, Role, Status, full_name
-from memberships.forms import FilterForm
+from memberships.forms import LONGEST_PASTE, FilterForm
 from memberships.services import outside, roster, selection, tables
 from memberships.services.connections import capabilities
 from memberships.services.roles import lost_ids
@@ -91,6 +91,31 @@ def select(request: ManagerRequest) -> HttpResponse:
             messages.warning(request, str(moved))
     url = _list_url(request.GET, page=request.POST.get("page"))
     return redirect(url)
+
+
+@manager_required
+def paste(request: ManagerRequest) -> HttpResponse:
+    """Select whoever is named in a pasted list. What is not found stays in the box, to be corrected."""
+    if request.method != "POST":
+        return redirect(_list_url(request.GET))
+    text = request.POST.get("people", "")
+    problem = _problem_with(text)
+    found = None if problem else selection.add_pasted(request.session_key, request.organization, text)
+    left = "\n".join((*found.missing, *found.ambiguous)) if found else text
+    context = _list(request, request.GET) | {
+        "pasted": found,
+        "paste_problem": problem,
+        "paste_left": left,
+    }
+    return render(request, "memberships/members.html", context, status=422 if problem else 200)
+
+
+def _problem_with(text: str) -> str:
+    if not text.strip():
+        return "Paste at least one name or e-mail address."
+    if len(text) > LONGEST_PASTE:
+        return f"{LONGEST_PASTE:,} characters is the most at once; yours has {len(text):,}."
+    return ""
 
 
 @require_GET

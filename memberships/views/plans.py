@@ -291,6 +291,8 @@ def _shown(stored: PlanRow, words: Words) -> dict[str, Any]:
         "done": words.deed(row, past=True),
         "gone": "Removed" if words.capabilities.removes else "Inactive",
         "is_new": row.action is Action.CREATE,
+        # What a file changes is said row by row; other plans say in their title of what the values are.
+        "labelled": not plans.in_steps(stored.plan),
     }
 
 
