@@ -2,57 +2,64 @@
 
 from __future__ import annotations
 
-import resource
+import tracemalloc
+from collections.abc import Callable
 
 from bench.rig import rig
-from bench.table import Line
+from bench.table import Line, medians, took_s
 
-PEOPLE = 10_000
+PEOPLE, FEWER = 10_000, 5_000
+CHANGED = 20
 ROUNDS = 5
-MOST_MB = 300
+MB = 1_000_000
 
 
 def measure() -> list[Line]:
     with rig(PEOPLE) as its_rig:
-        import yaml
-
         from memberships.models import MirroredMember
         from memberships.services import command_line, proposals
-        from memberships.services.rosterfile import comparison
+        from memberships.services.connections import capabilities
+        from memberships.services.rosterfile import contents
 
         connection = its_rig.connection
-        connection.patient = True
+        organization, can = connection.organization, capabilities(connection.organization)
         text = "".join(command_line.dumped(connection, with_groups=False, with_pins=False))
-        import time
+        text = text.replace("track_email_opens: true", "track_email_opens: false", CHANGED)
+        people = text.partition("people:\n")[2].split("  - email: ")
 
-        data = text.encode()
+        def plan(file: str = text) -> None:
+            found = command_line.compared(connection, file.encode())
+            report = command_line.plan(connection, found, source="people.yaml", reason="")
+            assert report.changes == CHANGED
 
-        def prof():
-            t = time.perf_counter()
+        def read() -> None:
+            contents.read(text, organization.provider, can)
+            proposals.read(connection)
 
-            def lap(n):
-                nonlocal t
-                print(f"{n:30} {time.perf_counter() - t:.2f}")
-                t = time.perf_counter()
+        def mirror() -> None:
+            contents.read(text, organization.provider, can)
+            assert len([row.member() for row in MirroredMember.objects.all()]) == PEOPLE
 
-            file = comparison.read(connection.organization, text)
-            lap("contents.read")
-            live = proposals.read(connection)
-            lap("proposals.read")
-            found = comparison.compare(connection, file)
-            lap("compare incl read")
-            rows, live = proposals.wished(connection, found.wishes, live=found.live)
-            lap("wished")
-            plan = command_line.plan(connection, found, source="x", reason="")
-            lap("plan")
-            plan.totals
-            lap("report")
-            yaml.load(text, Loader=yaml.CSafeLoader)
-            lap("yaml.load C")
-            [row.member() for row in MirroredMember.objects.filter(organization=connection.organization)]
-            lap("mirror")
-            print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, len(text))
+        plan()
+        plan_s, read_s, mirror_s = medians(
+            ROUNDS, lambda: took_s(plan), lambda: took_s(read), lambda: took_s(mirror)
+        )
+        half = text.partition("people:\n")[0] + "people:\n" + "  - email: ".join(people[: FEWER + 1])
+        most, most_of_half = _most_mb(plan), _most_mb(lambda: plan(half))
+    return [
+        Line("plan the file", plan_s * 1000, "ms"),
+        Line("read the file and everybody at Close", read_s * 1000, "ms"),
+        Line("read the file and the mirror", mirror_s * 1000, "ms"),
+        Line("plan : read the file and the mirror", plan_s / mirror_s, limit=2.0),
+        Line("most memory", most, "MB", limit=300.0),
+        Line("with half the entries", most_of_half, "MB"),
+    ]
 
-        prof()
-        prof()
-    return [Line("x", 1)]
+
+def _most_mb(act: Callable[[], object]) -> float:
+    tracemalloc.start()
+    try:
+        act()
+        return tracemalloc.get_traced_memory()[1] / MB
+    finally:
+        tracemalloc.stop()
