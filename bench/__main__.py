@@ -10,7 +10,7 @@ import sys
 
 from bench.table import show
 
-NAMES = ("members", "sync", "apply", "invite", "commerce", "roster_file")
+NAMES = ("members", "sync", "apply", "invite", "files", "roster_file", "commerce")
 
 
 def main() -> int:

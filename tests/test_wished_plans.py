@@ -14,6 +14,7 @@ from memberships.domain.wishes import Fault, Wish
 from memberships.models import Connection, Job, Organization, Outcome, Plan, PlanRow
 from memberships.services import details, jobs, plans, proposals
 from sandbox.rehearsal import GROUPS, NORTHWIND_DOMAIN, SUPPORT_LEAD
+from tests.pages import Page
 from tests.steps import people
 
 NEW = f"new.person@{NORTHWIND_DOMAIN}"
@@ -237,3 +238,15 @@ def test_a_worker_that_dies_between_coming_and_the_rest_is_taken_up(
     if found and not left(job):
         assert (found["role_name"], found["auto_record_calls"]) == ("Admin", "enabled")
     assert job.finished
+
+
+def test_of_the_many_who_are_as_a_file_wants_them_some_are_listed_and_all_are_counted(
+    propose, world, northwind, admin, monkeypatch
+):
+    monkeypatch.setattr(proposals, "_ALREADY_LISTED", 3)
+    everyone = world.members(northwind)
+    plan = propose(*(wish(n, m["id"], role=m["role_id"]) for n, m in enumerate(everyone)))
+    assert (plan.rows.count(), plan.unlisted) == (3, len(everyone) - 3)
+    page = Page.visit(admin, f"/plans/{plan.pk}/")
+    assert f"{len(everyone)} already so" in page.text
+    assert f"{len(everyone) - 3} more of the file are as it wants them" in page.text

@@ -43,6 +43,8 @@ class Plan(models.Model):
     title = models.CharField(max_length=400, blank=True)
     # By id: how groups, views and people in its rows are called, as copies that stay when they are gone.
     names = models.JSONField(default=dict)
+    # So many more people of a file are as it wants them: no row is kept for them, there may be thousands.
+    unlisted = models.PositiveIntegerField(default=0)
     reason = models.CharField(max_length=200, blank=True)
     channel = models.CharField(max_length=20)
     fingerprint = models.CharField(max_length=64)
@@ -53,8 +55,6 @@ class Plan(models.Model):
     gives_power = models.BooleanField(default=False)
     # How many people must stay able to manage, where the file it comes from asks for more than the installation does.
     minimum_managers = models.PositiveIntegerField(default=0)
-    # How many people are as wished already, besides those who have a row that says so.
-    unchanged = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     applied_at = models.DateTimeField(null=True)

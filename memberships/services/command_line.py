@@ -101,7 +101,7 @@ def report(its_plan: Plan, found: Comparison | None = None) -> Report:
         _words(its_plan.connection, roster.roles(its_plan.organization), its_plan.names),
         found.absent if found else (),
         prune=bool(found and found.file.prune),
-        rest=its_plan.unchanged,
+        rest=its_plan.unlisted,
         plan_id=str(its_plan.pk) if changes else "",
         confirm=its_plan.brake_number,
         confirm_reasons=its_plan.brake_reasons,

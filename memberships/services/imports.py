@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from typing import Unpack
 
@@ -106,15 +106,15 @@ class _Reader:
         profiled = any(field.kind is FieldKind.PROFILE for field in self.capabilities.fields)
         names = {**live.roster.names, **(dict(details.profiles(connection)) if profiled else {})}
         self.words = Words(self.capabilities, live.roles, names)
-        keys = {
-            key for m in live.roster.members.values() for name in m.settings if (key := metadata_key(name))
-        }
+        settings = (m.settings for m in live.roster.members.values() if self.capabilities.metadata)
+        keys = {key for held in settings for name in held if (key := metadata_key(name))}
         self.vocabulary = Vocabulary(
             self.capabilities, live.roles, profiles=names.items() if profiled else (), keys=keys
         )
         self.columns = _Columns(self.vocabulary)
         self.placed = self.columns.placed(sheet.headings)
         self.written = cache(lambda field, value: one_break(written(self.words, field, value)))
+        self.status = cache(self.vocabulary.status)
         self.differing: Counter[str] = Counter()
 
     def wishes(self) -> tuple[list[Wish], list[Fault]]:
@@ -163,7 +163,7 @@ class _Reader:
                 continue
             try:
                 if column == _STATUS:
-                    status = self.vocabulary.status(unguarded(cell))
+                    status = self.status(unguarded(cell))
                 elif clears(cell):
                     fields[column] = self.vocabulary.cleared(column)
                 # What an export wrote is nobody's wish, also where it couldn't be written today.
@@ -177,7 +177,7 @@ class _Reader:
             raise Misunderstood(" ".join(problems))
         if member is not None:
             self._compare(line, member)
-        return replace(wish, fields=fields, status=status)
+        return Wish(wish.line, wish.email, wish.member_id, wish.name, fields, status)
 
     def _compare(self, line: Line, member: Member) -> None:
         """Count what was changed that can't be changed here."""

@@ -43,7 +43,8 @@ def rows(plan: Plan, verdict: Verdict) -> QuerySet[PlanRow]:
 
 def counts(plan: Plan) -> dict[Verdict, int]:
     found = dict(plan.rows.values_list("verdict").annotate(Count("pk")))
-    return {verdict: found.get(verdict, 0) for verdict in Verdict}
+    found = {verdict: found.get(verdict, 0) for verdict in Verdict}
+    return {**found, Verdict.ALREADY: found[Verdict.ALREADY] + plan.unlisted}
 
 
 def only_members(plan: Plan) -> bool:

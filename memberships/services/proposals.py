@@ -63,6 +63,8 @@ class Note(TypedDict):
     title: NotRequired[str]
 
 
+# Of those in a file who need no change, so many are listed.
+_ALREADY_LISTED = 200
 # So many people are named in a sentence; the rest is a number.
 _NAMED = 10
 _STILL_RUNNING = "The job is still running. Wait for it, or stop it first."
@@ -217,6 +219,8 @@ def _with_details(connection: Connection, live: Live, wanted: Sequence[Wish]) ->
     """What these wishes are about that the roster doesn't tell, of those whom they are about."""
     if any(wish.status is Status.ACTIVE for wish in wanted):
         live = _with_known_groups(connection, live)
+    if not any(is_detail(name) for wish in wanted for name in wish.fields):
+        return live
     asked = [
         Row(Action.CHANGE, Verdict.WILL, member.id, edits=(Edit(name, None, value),))
         for wish, member in matched(wanted, live.roster).wishes
@@ -558,7 +562,9 @@ def store(
         raise NothingLeft(reason)
     rows = pins.cautioned(connection, rows, live.roster.members)
     brake = guards.brake(rows, now)
+    unlisted = 0
     if kind is Plan.Kind.FILE:
+        rows, unlisted = _listed(rows)
         note = _titled(note, wording.deeds(rows, its_capabilities, source))
     # What an earlier plan knew by name may be gone by now.
     names = {**(origin.plan.names if origin else {}), **names_in(connection, live, rows)}
@@ -573,6 +579,7 @@ def store(
             wanted=dict(wanted or {}),
             title=note.get("title", "")[:400],
             names=names,
+            unlisted=unlisted + unchanged,
             reason=note["reason"],
             channel=note["channel"],
             fingerprint=fingerprint(connection.organization.remote_id, rows),
@@ -580,13 +587,19 @@ def store(
             brake_reasons=list(brake.reasons) if brake else [],
             gives_power=guards.gives_power(rows, now),
             minimum_managers=rails.minimum_managers,
-            unchanged=unchanged,
             created_at=created_at,
             expires_at=created_at + timedelta(seconds=settings.PLAN_EXPIRES_S),
         )
         stored = (PlanRow.of(plan, position, row) for position, row in enumerate(rows))
         PlanRow.objects.bulk_create(stored, batch_size=1000)
     return plan
+
+
+def _listed(rows: Sequence[Row]) -> tuple[list[Row], int]:
+    """The rows to keep of a file with everyone in it, and how many people more are as it wants them."""
+    so = [number for number, row in enumerate(rows) if row.verdict is Verdict.ALREADY]
+    left_out = set(so[_ALREADY_LISTED:])
+    return [row for number, row in enumerate(rows) if number not in left_out], len(left_out)
 
 
 def names_in(connection: Connection, live: Live, rows: Iterable[Row]) -> dict[str, str]:

@@ -178,6 +178,7 @@ def _review(
             verdict.value: _group(request, verdict.value, plans.rows(its_plan, verdict), words)
             for verdict in Verdict
         },
+        "already": counts[Verdict.ALREADY],
         "effects": consequences.effects(request.organization, its_plan, words),
         "to_move": consequences.to_move(request.organization, its_plan),
         "back": _back(its_plan),

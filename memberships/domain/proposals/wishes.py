@@ -40,11 +40,10 @@ def rows(
     found = matched(wishes, roster)
     nobody = replace(roster, members={})
     planned = [(fault.line, [_useless(fault)]) for fault in (*faults, *found.faults)]
-    most = ways.most
     for wish, member in found.wishes:
-        its_rows = list(_rows(wish, member, nobody, roles, replace(ways, most=most)))
-        if most and any(row.action is Action.INVITE and row.verdict is Verdict.WILL for row in its_rows):
-            most -= 1
+        its_rows = list(_rows(wish, member, nobody, roles, ways))
+        if ways.most and any(row.action is Action.INVITE and row.verdict is Verdict.WILL for row in its_rows):
+            ways = replace(ways, most=ways.most - 1)
         planned.append((wish.line, [_located(row, wish) for row in its_rows]))
     return [row for _, its_rows in sorted(planned, key=lambda one: one[0]) for row in its_rows]
 
