@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import logging
+import math
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from authlib.integrations.base_client import OAuthError
@@ -13,7 +15,9 @@ from django.urls import reverse
 from django_htmx.http import HttpResponseClientRedirect
 
 from memberships.providers.errors import Detached, Disconnected, RateLimited, Refused, Unavailable
-from memberships.services.connections import NotAllowed, NotServed
+from memberships.services.connections import NotAllowed, NotServed, SomebodyElse
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,14 @@ def _describe(error: Exception) -> Problem:
                 "when Close asks, or ask whoever runs this Roster to add it.",
                 "Sign in to another organization",
                 "/login/",
+            )
+        case SomebodyElse(expected=expected):
+            return Problem(
+                403,
+                "That was somebody else",
+                f"To go on, {expected.name or expected.email} has to sign in again, to {expected.organization}. "
+                "Another person or another organization came back from Close. You are signed in as before, and nothing "
+                "was changed.",
             )
         case Detached():
             return Problem(
@@ -120,8 +132,14 @@ def _describe(error: Exception) -> Problem:
             )
 
 
-def page(request: Any, error: Exception) -> HttpResponse:
+def page(request: Any, error: Exception, back: str = "") -> HttpResponse:
+    """`back` is where somebody came from who was to sign in again for that."""
     problem = _describe(error)
+    if problem.status < 500:
+        # With the address escaped: what it holds must not look like lines of the log.
+        log.warning("refused: %s %r, %s", request.method, request.path, _kind(error))
+    if back:
+        problem = replace(problem, link="Back to where you were", address=back)
     if getattr(request, "htmx", False):
         # A fragment's place is no place for this: the whole page shows it.
         return HttpResponseClientRedirect(request.htmx.current_url or "/")
@@ -135,12 +153,33 @@ def page(request: Any, error: Exception) -> HttpResponse:
     )
 
 
+def _kind(error: Exception) -> str:
+    name = type(error).__name__
+    known = isinstance(error, OAuthError) and str(error.error).isidentifier()
+    return f"{name} ({error.error})" if known else name  # type: ignore[attr-defined]
+
+
 def _again(request: Any) -> str:
     """Where the same can be tried again with a link: a form has to be opened first."""
     if request.path == reverse("callback"):
         return _SIGN_IN  # the code in this address was good once, and must not stand in a page
     path: str = request.get_full_path() if request.method == "GET" else reverse("home")
     return path
+
+
+def too_many(request: HttpRequest, wait_s: float) -> HttpResponse:
+    """Sign-ins from this address come too fast."""
+    log.warning("refused: %s %r, too many from %r", request.method, request.path, request.META["REMOTE_ADDR"])
+    seconds = max(1, math.ceil(wait_s))
+    problem = Problem(
+        429,
+        "Too many sign-ins from your network",
+        f"Try again in {seconds} second{'' if seconds == 1 else 's'}. Whoever is signed in already stays signed in.",
+        "Back to the sign-in",
+    )
+    answer = render(request, "problem.html", {"problem": problem, "address": reverse("login")}, status=429)
+    answer["Retry-After"] = str(seconds)
+    return answer
 
 
 def _plain(status: int, heading: str, text: str, link: str = "Go to the members") -> Any:

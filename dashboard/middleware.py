@@ -9,13 +9,53 @@ from typing import Any
 from django.conf import settings
 from django.db import DataError
 from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.csp import build_policy
 
+from memberships.models import scope
 from memberships.providers.errors import ProviderError
 from memberships.services.connections import NotAllowed, NotServed
 
 from . import errors
 
 type Handler = Callable[[HttpRequest], HttpResponse]
+
+
+# Only names that Chromium knows: it complains about each other one on every page.
+_EVERYTHING_OFF = (
+    "accelerometer", "autoplay", "camera", "display-capture", "encrypted-media",
+    "fullscreen", "gamepad", "geolocation", "gyroscope", "hid", "identity-credentials-get", "idle-detection",
+    "local-fonts", "magnetometer", "microphone", "midi", "otp-credentials", "payment", "picture-in-picture",
+    "publickey-credentials-create", "publickey-credentials-get", "screen-wake-lock", "serial", "storage-access", "usb",
+    "window-management", "xr-spatial-tracking",
+)  # fmt: skip
+
+
+class SafeHeaders:
+    """What every answer tells the browser, whoever gives it: views, error pages, static files, /healthz."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+        self.headers = {
+            "Content-Security-Policy": build_policy(settings.SECURE_CSP),
+            "Cross-Origin-Opener-Policy": "same-origin",
+            "Cross-Origin-Resource-Policy": "same-origin",
+            "Permissions-Policy": ", ".join(f"{feature}=()" for feature in _EVERYTHING_OFF),
+            "Referrer-Policy": settings.SECURE_REFERRER_POLICY,
+            "X-Content-Type-Options": "nosniff",
+            "X-Frame-Options": "DENY",
+            # Static files say for how long they are good; nothing else is kept by anybody.
+            "Cache-Control": "no-store",
+        }
+        if settings.SECURE_HSTS_SECONDS:
+            self.headers["Strict-Transport-Security"] = (
+                f"max-age={settings.SECURE_HSTS_SECONDS}; includeSubDomains; preload"
+            )
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        for name, value in self.headers.items():
+            response.headers.setdefault(name, value)
+        return response
 
 
 class TrustedProxies:
@@ -56,20 +96,29 @@ class Healthz:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if request.path == "/healthz":
-            return HttpResponse("ok", content_type="text/plain", headers={"Cache-Control": "no-store"})
+            return HttpResponse("ok", content_type="text/plain")
         return self.get_response(request)
 
 
-class FailurePages:
-    """Turns what services raise into a page with a way on; nothing signed in is ever cached."""
+class OneOrganization:
+    """Until a view has said whose rows it is about, a request may touch nobody's."""
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        response = self.get_response(request)
-        response.headers.setdefault("Cache-Control", "no-store")
-        return response
+        with scope.nobody():
+            return self.get_response(request)
+
+
+class FailurePages:
+    """Turns what services raise into a page with a way on."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
 
     def process_view(self, request: Any, view: object, args: object, kwargs: dict[str, object]) -> None:
         """No id has this character in it, and PostgreSQL can't even be asked for one that had."""

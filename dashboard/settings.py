@@ -1,139 +1,82 @@
-"""All configuration comes from the environment; README.md lists the names. A missing secret stops the start."""
+"""All configuration comes from the environment; README.md lists the names.
+
+What is missing, malformed or weak stops the start with one sentence: see environment.py.
+"""
 
 import sys
-from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from cryptography.fernet import Fernet
 from django.contrib.messages import constants as messages
-from django.core.exceptions import ImproperlyConfigured
-from environs import Env
 
-env = Env()
+from . import environment
+
 BASE_DIR = Path(__file__).resolve().parent.parent
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
-
-
-def _secret(name: str, for_development: str) -> str:
-    value = env.str(name, "")
-    if not value and DEVELOPMENT:
-        return for_development
-    if not value:
-        raise ImproperlyConfigured(
-            f"Set {name} in the environment: nothing starts without it. See README.md."
-        )
-    return value
-
-
-def _windows(name: str, default: str) -> list[tuple[int, float]]:
-    """Rate limits as calls/seconds, comma separated."""
-    text = env.str(name, default)
-    try:
-        pairs = [part.split("/") for part in text.split(",")]
-        found = [(int(calls), float(seconds)) for calls, seconds in pairs]
-    except ValueError:
-        found = []
-    if not found or any(calls < 1 or seconds <= 0 for calls, seconds in found):
-        raise ImproperlyConfigured(f"{name} must be calls/seconds, comma separated, such as {default}.")
-    return found
-
-
-def _address(name: str, default: str = "") -> str:
-    value = (env.str(name, "") or default).rstrip("/")
-    try:
-        parts = urlsplit(value)
-    except ValueError:
-        parts = urlsplit("not an address")
-    if value and (
-        parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment
-    ):
-        raise ImproperlyConfigured(
-            f"{name} must be an address such as https://people.example.com, without a query."
-        )
-    if value and parts.scheme == "http" and not (DEVELOPMENT and parts.hostname in LOOPBACK):
-        raise ImproperlyConfigured(
-            f"{name} must start with https:// (plain http only with DEBUG=true on this machine)."
-        )
-    return value
-
-
-def _list(name: str, default: list[str]) -> list[str]:
-    """Comma separated, with or without spaces."""
-    return [part.strip() for part in env.str(name, "").split(",") if part.strip()] or default
-
+LOOPBACK = environment.LOOPBACK
+DAY_S = 86_400
 
 # DEBUG=true allows plain http and made-up secrets on this machine. Django's own debug pages stay off even then:
 # people see the same pages everywhere, and no page ever shows a setting or a stack trace.
-DEVELOPMENT = env.bool("DEBUG", False)
+DEVELOPMENT = environment.development()
 DEBUG = False
-SECRET_KEY = _secret("SECRET_KEY", "for development on this machine only, never in production")
-TOKEN_ENCRYPTION_KEYS = [
-    key.strip()
-    for key in _secret("TOKEN_ENCRYPTION_KEYS", "ZGV2ZWxvcG1lbnQtb25seS1ub3QtYS1zZWNyZXQtMDA=").split(",")
-]
-for _key in TOKEN_ENCRYPTION_KEYS:
-    try:
-        Fernet(_key)
-    except ValueError:
-        raise ImproperlyConfigured(
-            "TOKEN_ENCRYPTION_KEYS must be Fernet keys, comma separated, newest first. Make one with: "
-            'python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'
-        ) from None
+SECRET_KEY = environment.secret("SECRET_KEY", "for development on this machine only, never in production")
+TOKEN_ENCRYPTION_KEYS = environment.keys(
+    "TOKEN_ENCRYPTION_KEYS", "ZGV2ZWxvcG1lbnQtb25seS1ub3QtYS1zZWNyZXQtMDA="
+)
 
-PUBLIC_URL = _address("PUBLIC_URL")
-if urlsplit(PUBLIC_URL).path:
-    raise ImproperlyConfigured(
-        "PUBLIC_URL must be a plain address without a path: Roster needs a host of its own."
-    )
+PUBLIC_URL = environment.address("PUBLIC_URL", path=False)
 if not PUBLIC_URL and not DEVELOPMENT:
-    raise ImproperlyConfigured(
-        "Set PUBLIC_URL to the https address people use, such as https://people.example.com."
-    )
-ALLOWED_HOSTS = _list(
+    environment.stop("Set PUBLIC_URL to the https address people use, such as https://people.example.com.")
+ALLOWED_HOSTS = environment.hosts(
     "ALLOWED_HOSTS", [urlsplit(PUBLIC_URL).hostname or ""] if PUBLIC_URL else list(LOOPBACK)
 )
-CSRF_TRUSTED_ORIGINS = _list("CSRF_TRUSTED_ORIGINS", [PUBLIC_URL] if PUBLIC_URL else [])
-TRUSTED_PROXIES = _list("TRUSTED_PROXIES", [])
-for _proxy in TRUSTED_PROXIES:
-    try:
-        ip_network(_proxy, strict=False)
-    except ValueError:
-        raise ImproperlyConfigured(
-            "TRUSTED_PROXIES must be addresses or networks, comma separated, such as 10.0.0.0/8."
-        ) from None
+CSRF_TRUSTED_ORIGINS = environment.origins("CSRF_TRUSTED_ORIGINS", [PUBLIC_URL] if PUBLIC_URL else [])
+TRUSTED_PROXIES = environment.networks("TRUSTED_PROXIES")
 
 # Close
-CLOSE_CLIENT_ID = _secret("CLOSE_CLIENT_ID", "oa2client_rehearsal")
-CLOSE_CLIENT_SECRET = _secret("CLOSE_CLIENT_SECRET", "rehearsal-secret")
-CLOSE_APP_URL = _address("CLOSE_APP_URL", "https://app.close.com")
-CLOSE_API_URL = _address("CLOSE_API_URL", "https://api.close.com")
-CLOSE_PKCE = env.bool("CLOSE_PKCE", False)
-CLOSE_ORGANIZATIONS = _list("CLOSE_ORGANIZATIONS", [])
+CLOSE_CLIENT_ID = environment.given("CLOSE_CLIENT_ID", "oa2client_rehearsal")
+CLOSE_CLIENT_SECRET = environment.given("CLOSE_CLIENT_SECRET", "rehearsal-secret")
+CLOSE_APP_URL = environment.address("CLOSE_APP_URL", "https://app.close.com")
+CLOSE_API_URL = environment.address("CLOSE_API_URL", "https://api.close.com")
+CLOSE_PKCE = environment.boolean("CLOSE_PKCE", False)
+CLOSE_ORGANIZATIONS = environment.ids("CLOSE_ORGANIZATIONS")
 
 # Commerce Layer
-COMMERCELAYER_AUTH_URL = _address("COMMERCELAYER_AUTH_URL", "https://auth.commercelayer.io")
-COMMERCELAYER_API_URL = _address("COMMERCELAYER_API_URL", "https://provisioning.commercelayer.io")
+COMMERCELAYER_AUTH_URL = environment.address("COMMERCELAYER_AUTH_URL", "https://auth.commercelayer.io")
+COMMERCELAYER_API_URL = environment.address("COMMERCELAYER_API_URL", "https://provisioning.commercelayer.io")
 # A connection from the environment: for that one organization, and ignored without it.
-COMMERCELAYER_CLIENT_ID = env.str("COMMERCELAYER_CLIENT_ID", "")
-COMMERCELAYER_CLIENT_SECRET = env.str("COMMERCELAYER_CLIENT_SECRET", "")
-COMMERCELAYER_FOR_CLOSE_ORGANIZATION = env.str("COMMERCELAYER_FOR_CLOSE_ORGANIZATION", "")
-COMMERCELAYER_WINDOWS = _windows("COMMERCELAYER_WINDOWS", "200/60,50/10")
+environment.together("COMMERCELAYER_CLIENT_ID", "COMMERCELAYER_CLIENT_SECRET")
+COMMERCELAYER_CLIENT_ID = environment.text("COMMERCELAYER_CLIENT_ID")
+COMMERCELAYER_CLIENT_SECRET = environment.text("COMMERCELAYER_CLIENT_SECRET")
+COMMERCELAYER_FOR_CLOSE_ORGANIZATION = next(
+    iter(environment.ids("COMMERCELAYER_FOR_CLOSE_ORGANIZATION", most=1)), ""
+)
+COMMERCELAYER_WINDOWS = environment.windows("COMMERCELAYER_WINDOWS", "200/60,50/10")
+
+# For those who run it; all optional.
+METRICS_TOKEN = environment.token("METRICS_TOKEN")
+environment.together("AUDIT_WEBHOOK_URL", "AUDIT_WEBHOOK_SECRET")
+AUDIT_WEBHOOK_URL = environment.webhook("AUDIT_WEBHOOK_URL")
+AUDIT_WEBHOOK_SECRET = environment.token("AUDIT_WEBHOOK_SECRET")
 
 # How things behave; all optional.
-MIRROR_FRESH_S = env.int("MIRROR_FRESH_S", 300)
+MIRROR_FRESH_S = environment.integer("MIRROR_FRESH_S", 300, least=0, most=DAY_S)
 # Each group is a call of its own.
-GROUPS_FRESH_S = env.int("GROUPS_FRESH_S", 900)
-PERMISSION_FRESH_S = env.int("PERMISSION_FRESH_S", 60)
-PERMISSION_READABLE_S = env.int("PERMISSION_READABLE_S", 600)
-PLAN_EXPIRES_S = env.int("PLAN_EXPIRES_S", 3600)
-MINIMUM_MANAGERS = env.int("MINIMUM_MANAGERS", 1)
-if MINIMUM_MANAGERS < 1:
-    raise ImproperlyConfigured("MINIMUM_MANAGERS must be 1 or more: somebody has to stay in charge.")
-PAGE_DEADLINE_S = env.float("PAGE_DEADLINE_S", 10.0)
-CALL_DEADLINE_S = env.float("CALL_DEADLINE_S", 60.0)
+GROUPS_FRESH_S = environment.integer("GROUPS_FRESH_S", 900, least=0, most=DAY_S)
+PERMISSION_FRESH_S = environment.integer("PERMISSION_FRESH_S", 60, least=0, most=3600)
+PERMISSION_READABLE_S = environment.integer("PERMISSION_READABLE_S", 600, least=0, most=3600)
+PLAN_EXPIRES_S = environment.integer("PLAN_EXPIRES_S", 3600, least=60, most=7 * DAY_S)
+MINIMUM_MANAGERS = environment.integer("MINIMUM_MANAGERS", 1, least=1, most=100)
+INVITATIONS_PER_DAY = environment.integer("INVITATIONS_PER_DAY", 2000, least=0, most=100_000)
+SIGN_INS_PER_MINUTE = environment.integer("SIGN_INS_PER_MINUTE", 20, least=1, most=10_000)
+SESSION_ABSOLUTE_S = environment.integer("SESSION_ABSOLUTE_S", 12 * 3600, least=300, most=30 * DAY_S)
+SESSION_IDLE_S = environment.integer("SESSION_IDLE_S", 2 * 3600, least=60, most=30 * DAY_S)
+if SESSION_IDLE_S > SESSION_ABSOLUTE_S:
+    environment.stop("SESSION_IDLE_S must not be more than SESSION_ABSOLUTE_S, which ends every session.")
+PAGE_DEADLINE_S = environment.seconds("PAGE_DEADLINE_S", 10, least=0.1, most=120)
+CALL_DEADLINE_S = environment.seconds("CALL_DEADLINE_S", 60, least=0.1, most=600)
 # Outlives the slowest call, so that nobody takes over while an answer may still come.
-LEASE_S = CALL_DEADLINE_S + env.float("LEASE_MARGIN_S", 15.0)
+LEASE_S = CALL_DEADLINE_S + environment.seconds("LEASE_MARGIN_S", 15, least=1, most=600)
 
 INSTALLED_APPS = [
     "django.contrib.humanize",
@@ -151,10 +94,10 @@ FILE_UPLOAD_HANDLERS = ["dashboard.uploads.InMemory"]
 DATA_UPLOAD_MAX_NUMBER_FILES = 1
 
 MIDDLEWARE = [
+    "dashboard.middleware.SafeHeaders",
     "dashboard.middleware.Healthz",
     "dashboard.middleware.TrustedProxies",
     "django.middleware.security.SecurityMiddleware",
-    "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -162,6 +105,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "dashboard.middleware.OneOrganization",
     "dashboard.middleware.FailurePages",
 ]
 
@@ -186,9 +130,7 @@ TEMPLATES = [
 
 VAR_DIR = BASE_DIR / "var"
 VAR_DIR.mkdir(exist_ok=True)
-DATABASES = {
-    "default": env.dj_db_url("DATABASE_URL", f"sqlite:///{VAR_DIR / 'roster.sqlite3'}", conn_max_age=60)
-}
+DATABASES = {"default": environment.database("DATABASE_URL", f"sqlite:///{VAR_DIR / 'roster.sqlite3'}")}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # The defaults lose writes when several processes write at once.
     DATABASES["default"]["OPTIONS"] = {
@@ -196,6 +138,8 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
+
+REDIS_URL = environment.redis("REDIS_URL")
 
 # The queue only carries job ids; what a lost message leaves behind is found by the sweeper.
 TASKS = {
@@ -207,14 +151,13 @@ TASKS = {
 HUEY = {
     "name": "roster",
     "huey_class": "huey.SqliteHuey",
-    "filename": env.str("QUEUE_FILE", str(VAR_DIR / "queue.sqlite3")),
+    "filename": environment.file("QUEUE_FILE", VAR_DIR / "queue.sqlite3"),
     "immediate": False,
     "results": True,
 }
 
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
-# 12 hours, then a new sign-in
-SESSION_COOKIE_AGE = 12 * 60 * 60
+SESSION_COOKIE_AGE = SESSION_ABSOLUTE_S
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"  # Strict would drop the session on the way back from Close
 CSRF_COOKIE_HTTPONLY = True
@@ -228,11 +171,10 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
 if SECURE:
     SESSION_COOKIE_NAME = "__Host-session"
     CSRF_COOKIE_NAME = "__Host-csrf"
-    SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60
-    SECURE_HSTS_INCLUDE_SUBDOMAINS = True
-    SECURE_HSTS_PRELOAD = True
+SECURE_HSTS_SECONDS = 365 * DAY_S if SECURE else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+SECURE_HSTS_PRELOAD = True
 SECURE_REFERRER_POLICY = "same-origin"
-X_FRAME_OPTIONS = "DENY"
 SECURE_CSP = {
     "default-src": ["'none'"],
     "script-src": ["'self'"],
@@ -258,6 +200,8 @@ STORAGES = {
     },
 }
 WHITENOISE_USE_FINDERS = DEVELOPMENT
+# No other site has any use for them.
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"

@@ -22,6 +22,7 @@ def context(request: Any) -> dict[str, Any]:
         "current": current,
         "capabilities": connections.capabilities(current.organization) if current else None,
         "access": getattr(request, "access", None),
+        "ending": connections.ending(current) if current else None,
     }
 
 

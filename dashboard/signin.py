@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import requests
@@ -9,22 +11,26 @@ from authlib.integrations.base_client import OAuthError
 from authlib.integrations.django_client import DjangoOAuth2App, OAuth
 from django.conf import settings
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
-from memberships.models import Connection
+from memberships.domain.browsers import described
+from memberships.models import Connection, scope
 from memberships.providers import http
 from memberships.providers.errors import ProviderError, Unavailable
-from memberships.services import attached, connections, jobs, oauth
-from memberships.services.connections import NotAllowed
+from memberships.services import attached, connections, jobs, oauth, throttle
+from memberships.services.connections import NotAllowed, SomebodyElse
 from memberships.views.access import signed_in
 
 from . import errors
 
 _CALL_S = 15.0
+# In the session: who has to come back from a consent page, and where they go on, by its state; so many at once.
+_AGAIN = "again"
+_AT_ONCE = 5
 
 
 class _App(DjangoOAuth2App):
@@ -46,38 +52,86 @@ def _close() -> Any:
 
 @require_GET
 def login(request: Any) -> HttpResponse:
-    return render(request, "login.html", {"already": signed_in(request)})
+    already = signed_in(request)
+    # Somebody was signed in here, and no longer is.
+    ended = not already and "connection" in request.session
+    return render(request, "login.html", {"already": already, "ended": ended})
+
+
+def throttled(view: Callable[[Any], HttpResponse]) -> Callable[[Any], HttpResponse]:
+    """Only so often a minute from one address; after that, a page that says when to come back."""
+
+    @wraps(view)
+    def counted(request: Any) -> HttpResponse:
+        wait_s = throttle.wait_s(view.__name__, request.META["REMOTE_ADDR"], settings.SIGN_INS_PER_MINUTE)
+        return errors.too_many(request, wait_s) if wait_s else view(request)
+
+    return counted
 
 
 @require_GET
+@throttled
 def start(request: Any) -> HttpResponse:
-    """Off to Close's consent page. A link, not a form: form-action would block the way there."""
-    if "next" in request.GET:
-        request.session["next"] = request.GET["next"]  # checked when it is used
-    answer: HttpResponse = _close().authorize_redirect(request, _callback_address(request))
-    return answer
+    """Off to Close's consent page. A link, not a form: form-action would block the way there.
+
+    With `again`, the number of a connection of this session, it has to be the same person who comes back.
+    """
+    app, wanted = _close(), request.GET.get("next", "")
+    address = _callback_address(request)
+    away = app.create_authorization_url(address)
+    app.save_authorize_data(request, redirect_uri=address, **away)
+    if expected := _own(request, request.GET.get("again", "")):
+        # By its state: other tabs may be on their way to sign in elsewhere.
+        kept = list(request.session.get(_AGAIN, {}).items())[1 - _AT_ONCE :]
+        request.session[_AGAIN] = dict([*kept, (away["state"], [expected.pk, wanted])])
+    elif wanted:
+        request.session["next"] = wanted  # checked when it is used
+    return HttpResponseRedirect(away["url"])
 
 
 @require_GET
+@throttled
 def callback(request: Any) -> HttpResponse:
     """Back from Close: exchange the code, check the person's permission, and begin a new session."""
+    pk, back = request.session.get(_AGAIN, {}).get(request.GET.get("state"), ("", ""))
+    expected = _own(request, str(pk))
+    back = back if _is_ours(request, back) else ""
     try:
         with http.deadline(_CALL_S):
             token = _close().authorize_access_token(request)
     except OAuthError as error:
-        return errors.page(request, error)
+        return errors.page(request, error, back)
     except (requests.RequestException, OSError, ValueError):
-        return errors.page(request, Unavailable("Close's sign-in service did not give a usable answer."))
-    connection = connections.sign_in(token)
-    _begin(request, connection.pk)
-    connections.remember(request.session.session_key, connection)
-    jobs.resume(connection)
+        problem = Unavailable("Close's sign-in service did not give a usable answer.")
+        return errors.page(request, problem, back)
+    try:
+        connection = connections.sign_in(token, expected)
+    except SomebodyElse as somebody_else:
+        return errors.page(request, somebody_else, back)
+    _begin(request)
+    connections.remember(
+        request.session.session_key, connection, described(request.headers.get("User-Agent", ""))
+    )
+    with scope.within(connection.organization):
+        jobs.resume(connection)
+    if expected:
+        # What is looked at may be attached to what one signs in to: it stays.
+        return redirect(back or "members")
+    request.session["connection"] = connection.pk
     _install(request, connection)
     wanted = request.session.pop("next", "")
-    safe = url_has_allowed_host_and_scheme(
-        wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    return redirect(wanted if _is_ours(request, wanted) else "members")
+
+
+def _own(request: Any, pk: str) -> Connection | None:
+    """The sign-in of that number, if it is one of this session."""
+    return next((c for c in signed_in(request) if c.person is None and str(c.pk) == pk), None)
+
+
+def _is_ours(request: Any, address: str) -> bool:
+    return url_has_allowed_host_and_scheme(
+        address, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )
-    return redirect(wanted if safe else "members")
 
 
 def _install(request: Any, person: Connection) -> None:
@@ -103,12 +157,10 @@ def logout(request: Any) -> HttpResponse:
     return redirect("login")
 
 
-def _begin(request: Any, connection_pk: int) -> None:
+def _begin(request: Any) -> None:
     """A new session id at every sign-in; what this browser was signed in to before comes along."""
     before = request.session.session_key
     request.session.cycle_key()
-    request.session["connection"] = connection_pk
-    request.session.save()
     if before:
         connections.move(before, request.session.session_key)
 

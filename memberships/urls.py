@@ -19,6 +19,7 @@ from .views import (
     role,
     roles,
     schema,
+    sessions,
 )
 
 urlpatterns = [
@@ -82,6 +83,9 @@ urlpatterns = [
     path("connections/", connections.connections, name="connections"),
     path("connections/attach/", attached.attach, name="attach"),
     path("connections/attach/organization/", attached.choose, name="attach-organization"),
+    path("connections/sessions/", sessions.sessions, name="sessions"),
+    path("connections/sessions/end/", sessions.end_all, name="end-sessions"),
+    path("connections/sessions/<int:pk>/end/", sessions.end, name="end-session"),
     path("connections/switch/", connections.switch, name="switch"),
     path("connections/<int:pk>/disconnect/", connections.disconnect, name="disconnect"),
 ]

@@ -23,6 +23,7 @@ from sandbox.commercelayer.world import CommerceWorld
 from sandbox.rehearsal import ADMIN, HARBOR, NORTHWIND, ORDINARY, SECOND_ADMIN
 from sandbox.server import Server, running
 from sandbox.world import World
+from tests.consent import HERE, Close
 
 
 @pytest.fixture(autouse=True)
@@ -155,6 +156,17 @@ def outsider(connect: Callable[..., Connection]) -> Client:
 @pytest.fixture
 def nobody(db) -> Client:
     return Client()
+
+
+@pytest.fixture
+def visitor(db) -> Client:
+    """Somebody's browser, at an address Close sends people back to."""
+    return Client(headers={"host": HERE})
+
+
+@pytest.fixture
+def consent(world: World, close: Server) -> Any:
+    return Close(world, close).consent
 
 
 @pytest.fixture

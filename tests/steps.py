@@ -6,7 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.test import Client
+from django.utils import timezone
 
+from memberships.services.plans import SignedIn
 from sandbox.calls import CallRecord
 from sandbox.server import Server
 from sandbox.world import World
@@ -43,6 +45,11 @@ def apply(review: Page, number: str = "") -> Page:
     (button,) = [name for name in review.buttons() if name.startswith(("Apply", "Send"))]
     label = next((e.text for e in review.all("label") if e.text.startswith("Type ")), "")
     return review.press(button, {label: number or label.split()[1]} if label else {})
+
+
+def just_signed_in() -> SignedIn:
+    """What a plan that gives power is applied with in the service itself."""
+    return SignedIn(timezone.now())
 
 
 def changes(close: Server) -> list[CallRecord]:

@@ -114,12 +114,16 @@ EXPECTED: dict[str, tuple[Statuses, Statuses]] = {
     "export-audit": (GUARDED, NO),
     # Whoever is signed in may look at their own connections, also without the permission.
     "connections": ((200, 200, 200, 302), NO),
+    "sessions": ((200, 200, 200, 302), NO),
+    # The ids are of a connection, not of a session.
+    "end-session": (NO, (404, 404, 404, 302)),
     # Asks for the permission in the organization one signed in to.
     "attach": (GUARDED, (422, 403, 422, 302)),
     "attach-organization": ((302, 403, 302, 302), (302, 403, 302, 302)),
     "switch": (NO, (302, 404, 404, 404)),
     # These end a session, so they are asked for last.
     "disconnect": ((200, 404, 404, 404), (302, 404, 404, 404)),
+    "end-sessions": (NO, (302, 302, 302, 302)),
     "logout": (NO, (302, 302, 302, 302)),
 }
 LED_TO_SIGN_IN = [

@@ -17,6 +17,7 @@ from memberships.services import connections, history, plans, proposals, roster
 from memberships.services.run import Run
 from sandbox.rehearsal import ADMIN, SECOND_ADMIN
 from tests.pages import Page
+from tests.steps import just_signed_in
 from tests.steps import people as found
 
 ANA = Person("m1", "Ana Ruiz", "ana@a.example", "user", "active", {"auto_record_calls": "enabled"})
@@ -153,7 +154,9 @@ class Northeast:
     def apply(self, plan):
         if plan.rows.filter(verdict="will").exists():
             typed = str(plan.brake_number or "")
-            plans.apply(plan, self.connection, fingerprint=plan.fingerprint, typed=typed)
+            plans.apply(
+                plan, self.connection, fingerprint=plan.fingerprint, typed=typed, proof=just_signed_in()
+            )
             self.work()
 
 
@@ -389,7 +392,13 @@ def test_a_leaver_and_a_returner_are_shown_as_they_were(admin, connection, world
 
     for propose in (proposals.deactivation, proposals.reactivation):
         plan = propose(connection, [second], reason="", channel="test")
-        plans.apply(plan, connection, fingerprint=plan.fingerprint, typed=str(plan.brake_number or ""))
+        plans.apply(
+            plan,
+            connection,
+            fingerprint=plan.fingerprint,
+            typed=str(plan.brake_number or ""),
+            proof=just_signed_in(),
+        )
         work()
         assert (then().role_id, then().status) == ("admin", "active")
     assert ADMIN in {p.email for p in history.people(connection.organization, moment)}

@@ -14,9 +14,9 @@ from sandbox.commercelayer.rehearsal import ADMIN, BLUEFIN, CLIENT_ID, CLIENT_SE
 from sandbox.rehearsal import ADMIN as SIGNED_IN
 from sandbox.rehearsal import HARBOR, NORTHWIND, SECOND_ADMIN
 from tests.conftest import signed_in
+from tests.consent import Close, arrive
 from tests.pages import Page
 from tests.steps import apply
-from tests.test_signin import Close, arrive
 
 
 def connect_page(client: Client, client_id: str = CLIENT_ID, secret: str = CLIENT_SECRET) -> Page:

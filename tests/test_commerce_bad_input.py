@@ -14,6 +14,7 @@ from memberships.services import history, plans, proposals, roster
 from sandbox.commercelayer.rehearsal import ADMIN, STORE_TEAM, TERN
 from tests import steps
 from tests.pages import Page
+from tests.steps import just_signed_in
 
 
 def note() -> dict[str, Any]:
@@ -131,7 +132,13 @@ def test_a_role_of_another_organization_can_not_be_chosen_and_is_refused_if_it_c
     before = commerce.membership(reader_id)["role_id"]
     plan = proposals.change(attached, [reader_id], {"role": foreign}, **note())
     if plan.rows.get().verdict == "will":
-        plans.apply(plan, attached, fingerprint=plan.fingerprint, typed=str(plan.brake_number or ""))
+        plans.apply(
+            plan,
+            attached,
+            fingerprint=plan.fingerprint,
+            typed=str(plan.brake_number or ""),
+            proof=just_signed_in(),
+        )
         work()
         assert plan.rows.get().outcome == "refused"
     assert commerce.membership(reader_id)["role_id"] == before

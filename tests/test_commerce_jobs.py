@@ -10,6 +10,7 @@ from memberships.models import Connection, Job, Plan
 from memberships.services import jobs, plans, proposals, roster
 from sandbox.commercelayer.rehearsal import BLUEFIN_DOMAIN, OWNER, STORE_TEAM
 from tests.faults.rig import when
+from tests.steps import just_signed_in
 
 
 def note() -> dict[str, Any]:
@@ -22,7 +23,13 @@ def apply(attached: Connection, work, monkeypatch):
     monkeypatch.setattr("memberships.services.run._LOOK_AGAIN_S", (0.05, 0.1))
 
     def apply(plan: Plan) -> Plan:
-        plans.apply(plan, attached, fingerprint=plan.fingerprint, typed=str(plan.brake_number or ""))
+        plans.apply(
+            plan,
+            attached,
+            fingerprint=plan.fingerprint,
+            typed=str(plan.brake_number or ""),
+            proof=just_signed_in(),
+        )
         work()
         return plan
 
@@ -183,7 +190,13 @@ def test_a_rate_limit_puts_the_job_off_and_nothing_is_lost(
     chosen, role_id = some(commerce, bluefin, 6), commerce.role_id(bluefin, "Merchandiser")
     commercelayer.limits.set({"writes_burst": 4})
     plan = proposals.change(attached, chosen, {"role": role_id}, **note())
-    job = plans.apply(plan, attached, fingerprint=plan.fingerprint, typed=str(plan.brake_number or ""))
+    job = plans.apply(
+        plan,
+        attached,
+        fingerprint=plan.fingerprint,
+        typed=str(plan.brake_number or ""),
+        proof=just_signed_in(),
+    )
     jobs.run(job.pk)
     job.refresh_from_db()
     assert job.state == "waiting"
@@ -407,7 +420,13 @@ def test_a_rate_limit_between_invitation_and_apps_puts_the_job_off(
 ):
     truth, undo = removed
     commercelayer.limits.set({"writes": 4})
-    job = plans.apply(undo, attached, fingerprint=undo.fingerprint, typed=str(undo.brake_number or ""))
+    job = plans.apply(
+        undo,
+        attached,
+        fingerprint=undo.fingerprint,
+        typed=str(undo.brake_number or ""),
+        proof=just_signed_in(),
+    )
     jobs.run(job.pk)
     job.refresh_from_db()
     assert job.state == "waiting"
@@ -426,7 +445,13 @@ def test_a_job_stopped_between_invitation_and_apps_says_who_is_back(
 ):
     _, undo = removed
     commercelayer.limits.set({"writes": 3})
-    job = plans.apply(undo, attached, fingerprint=undo.fingerprint, typed=str(undo.brake_number or ""))
+    job = plans.apply(
+        undo,
+        attached,
+        fingerprint=undo.fingerprint,
+        typed=str(undo.brake_number or ""),
+        proof=just_signed_in(),
+    )
     jobs.run(job.pk)
     jobs.stop(job)
     Job.objects.filter(pk=job.pk).update(not_before=None)

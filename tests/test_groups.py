@@ -16,7 +16,7 @@ from memberships.services.connections import provider_for
 from tests.people import member, situation
 from tests.people import roster as roster_of
 from tests.steps import changes as sent
-from tests.steps import people
+from tests.steps import just_signed_in, people
 
 NOTE = {"reason": "", "channel": "test"}
 
@@ -50,7 +50,9 @@ def run(connection, work):
 
     def run(plan) -> Job:
         by = Connection.objects.get(pk=connection.pk)
-        job = plans.apply(plan, by, fingerprint=plan.fingerprint, typed=str(plan.brake_number or ""))
+        job = plans.apply(
+            plan, by, fingerprint=plan.fingerprint, typed=str(plan.brake_number or ""), proof=just_signed_in()
+        )
         work()
         job.refresh_from_db()
         return job

@@ -7,7 +7,7 @@ from memberships.domain.people import Member, Role, Status
 from memberships.models import AuditEntry, Connection, Job
 from memberships.services import plans, proposals, roster
 from sandbox.rehearsal import ADMIN, SECOND_ADMIN
-from tests.steps import apply, tick
+from tests.steps import apply, just_signed_in, tick
 
 
 @pytest.fixture
@@ -30,6 +30,7 @@ def run(connection, work):
             Connection.objects.get(pk=connection.pk),
             fingerprint=plan.fingerprint,
             typed=str(plan.brake_number or ""),
+            proof=just_signed_in(),
         )
         work()
         return {row.member_id: row for row in plan.rows.all()}

@@ -499,6 +499,7 @@ def test_nasty_names_are_text_and_nothing_else(admin):
     everything = [element for page in pages for element in page.all("script", "b", "i", "img", "a", "input")]
     assert {e.attributes["src"] for e in everything if e.tag == "script"} == {
         "/static/app.js",
+        "/static/session.js",
         "/static/vendor/htmx.min.js",
     }
     assert not [e for e in everything if any(name.startswith("on") for name in e.attributes)]

@@ -11,6 +11,7 @@ from memberships.models import AuditEntry, Connection, MirroredMember
 from memberships.services import audit, outside, plans, proposals, roster
 from memberships.services.connections import provider_for
 from sandbox.rehearsal import PEOPLE_OPS_ROLE, SECOND_ADMIN
+from tests.steps import just_signed_in
 
 FIELDS = ("event", "before_text", "after_text", "gained_power")
 
@@ -80,7 +81,13 @@ def test_the_event_log_is_not_asked_when_nobody_came_or_went(noticed, world, som
 
 def test_the_event_log_is_not_asked_about_what_a_plan_of_ours_did(close, somebody, connection, work):
     plan = proposals.deactivation(connection, [somebody], reason="", channel="test")
-    plans.apply(plan, connection, fingerprint=plan.fingerprint, typed=str(plan.brake_number or ""))
+    plans.apply(
+        plan,
+        connection,
+        fingerprint=plan.fingerprint,
+        typed=str(plan.brake_number or ""),
+        proof=just_signed_in(),
+    )
     work()
     roster.read(Connection.objects.get(pk=connection.pk))
     assert plan.rows.get().outcome == "done"
@@ -142,7 +149,9 @@ def test_power_that_comes_with_an_edited_role_is_noticed(noticed, world, northwi
 def test_what_a_plan_of_ours_did_is_no_outside_change(noticed, world, northwind, connection, work):
     chosen = [m["id"] for m in world.members(northwind) if m["role_id"] == "user"][:4]
     plan = proposals.change(connection, chosen, {"role": "superuser"}, reason="", channel="test")
-    plans.apply(plan, connection, fingerprint=plan.fingerprint, typed=str(plan.brake_number))
+    plans.apply(
+        plan, connection, fingerprint=plan.fingerprint, typed=str(plan.brake_number), proof=just_signed_in()
+    )
     work()
     assert noticed() == []
 

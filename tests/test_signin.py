@@ -22,67 +22,9 @@ from memberships.services import oauth, roster
 from sandbox.oauth import CLIENT_SECRET
 from sandbox.rehearsal import ADMIN, HARBOR, NORTHWIND, ORDINARY, SECOND_ADMIN, TWO_PLACES
 from sandbox.server import Server
-from sandbox.world import World
-from tests.pages import Element, Page, read
+from tests.consent import HERE, arrive, sign_in, start
+from tests.pages import Page
 from tests.steps import apply, people, review_role
-
-HERE = "localhost:8000"
-
-
-@pytest.fixture
-def visitor(db) -> Client:
-    """Somebody's browser, at an address Close sends people back to."""
-    return Client(headers={"host": HERE})
-
-
-class Close:
-    """A person in front of Close's consent page."""
-
-    def __init__(self, world: World, server: Server) -> None:
-        self.world = world
-        self.server = server
-
-    def consent(
-        self, address: str, email: str = ADMIN, organization: str = NORTHWIND, decision: str = "allow"
-    ) -> str:
-        """Open the consent page, choose, press Allow or Deny; returns the address Close sends the browser to."""
-        page = requests.get(address, timeout=5)
-        assert page.status_code == 200, page.text
-        form = {field.attributes["name"]: field.value for field in _hidden(read(page.text))}
-        form |= {
-            "user_id": self.world.user_id(email),
-            "organization_id": self.world.organization_id(organization),
-            "decision": decision,
-        }
-        answer = requests.post(address.partition("?")[0], data=form, allow_redirects=False, timeout=5)
-        assert answer.status_code == 302, answer.text
-        return answer.headers["location"]
-
-
-def _hidden(page: Element) -> list[Element]:
-    return [field for field in page.all("input") if field.attributes.get("type") == "hidden"]
-
-
-@pytest.fixture
-def consent(world: World, close: Server) -> Any:
-    return Close(world, close).consent
-
-
-def start(visitor: Client) -> str:
-    """Press the link; returns the address of the consent page."""
-    target: str = visitor.get(Page.visit(visitor, "/login/").link("Sign in with Close"))["Location"]
-    return target
-
-
-def arrive(visitor: Client, address: str) -> Page:
-    """Follow Close's redirect back to us."""
-    parts = urlsplit(address)
-    assert (parts.netloc, parts.path) == (HERE, "/login/callback/")
-    return Page.visit(visitor, f"{parts.path}?{parts.query}")
-
-
-def sign_in(visitor: Client, consent: Any, email: str = ADMIN, organization: str = NORTHWIND) -> Page:
-    return arrive(visitor, consent(start(visitor), email, organization))
 
 
 def session_keys() -> set[str]:
@@ -550,6 +492,18 @@ def test_no_token_code_or_secret_is_in_a_log_a_page_or_a_message(visitor, consen
     written = "\n".join([*logged, *(page.html for page in pages)])
     assert len(secrets) >= 6
     assert [secret for secret in secrets if secret in written] == []
+
+
+def test_a_sign_in_that_is_refused_is_logged_without_its_code(visitor, consent, caplog):
+    sign_in(visitor, consent, ORDINARY)
+    arrive(visitor, consent(start(visitor), decision="deny"))
+    visitor.get("/login/callback/?state=made-up&code=secret-code")
+    refused = [r.getMessage() for r in caplog.records if r.getMessage().startswith("refused")]
+    assert refused == [
+        "refused: GET '/login/callback/', NotAllowed",
+        "refused: GET '/login/callback/', OAuthError (access_denied)",
+        "refused: GET '/login/callback/', MismatchingStateError (mismatching_state)",
+    ]
 
 
 def test_cookies_tell_scripts_nothing(visitor, consent):

@@ -211,6 +211,20 @@ def test_processes_together_stay_within_the_windows(together):
     assert max(moments) - min(moments) <= fastest(90, padded)[-1] + 1.0
 
 
+COUNT = """
+import sys, django
+django.setup()
+from memberships.services import throttle
+print("ready", flush=True)
+sys.stdin.readline()
+print(sum(throttle.wait_s("start", "198.51.100.1", 20) == 0 for _ in range(10)))
+"""
+
+
+def test_sign_ins_are_counted_over_all_processes(together):
+    assert sum(int(line) for line in together(COUNT, number=3)) == 20
+
+
 # What people see of it
 
 

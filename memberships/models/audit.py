@@ -9,6 +9,7 @@ from django.db import models
 from memberships.domain.people import METADATA, metadata_key
 
 from .connections import Organization
+from .scope import Owned
 
 EVENTS = {
     "member.role.set": "Role",
@@ -48,7 +49,9 @@ EVENTS = {
     "roster_file.adopted": "Adopted into the roster file",
     "roster_file.checked": "Compared with the roster file",
     "roster_file.scheduled": "Drift schedule",
+    "plan.number_typed": "Number typed instead of signing in again",
     "session.signed_in": "Signed in",
+    "session.signed_out": "Signed out everywhere",
     "connection.attached": "Connected",
     "connection.disconnected": "Disconnected",
 }
@@ -101,7 +104,7 @@ class AuditEntry(models.Model):
     previous_hash = models.CharField(max_length=64, blank=True)
     hash = models.CharField(max_length=64)
 
-    objects = Untouchable.as_manager()
+    objects = Owned.from_queryset(Untouchable)()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["organization", "number"], name="audit_number_once")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.utils import timezone
 
 from .secrets import EncryptedTextField
 
@@ -90,8 +91,9 @@ class Connection(models.Model):
     seen_number = models.PositiveBigIntegerField(default=0)
     connected_at = models.DateTimeField(auto_now_add=True)
 
-    # Who uses it now, where that isn't whose it is. Not stored.
+    # Who uses it now, where that isn't whose it is; and the sign-in by which it is used now. Not stored.
     person: Connection | None = None
+    login: Login | None = None
     # Nobody waits for a page: what is read with it may wait out a rate limit. Not stored.
     patient = False
 
@@ -118,7 +120,11 @@ class Login(models.Model):
 
     session_key = models.CharField(max_length=40, db_index=True)
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="logins")
+    # When the person last came back from the provider's consent page, and when they last did something.
     created_at = models.DateTimeField(auto_now_add=True)
+    used_at = models.DateTimeField(default=timezone.now)
+    # In words: kept no finer than somebody needs to know their own again.
+    browser = models.CharField(max_length=60, blank=True)
 
     class Meta:
         constraints = [

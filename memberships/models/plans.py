@@ -12,6 +12,7 @@ from memberships.domain.people import Value
 from memberships.domain.plan import Action, Edit, Row, Verdict
 
 from .connections import Connection, Organization
+from .scope import Owned, OwnedByPlan
 
 
 class Plan(models.Model):
@@ -58,6 +59,8 @@ class Plan(models.Model):
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     applied_at = models.DateTimeField(null=True)
+
+    objects = Owned()
 
     def __str__(self) -> str:
         return f"{self.kind} {self.id}"
@@ -114,6 +117,8 @@ class PlanRow(models.Model):
     advice = models.TextField(blank=True)
     # The largest bulk this row may still be part of; halved when a bulk is refused.
     at_most = models.PositiveIntegerField(null=True)
+
+    objects = OwnedByPlan()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["plan", "position"], name="plan_row_once")]
@@ -196,6 +201,8 @@ class Job(models.Model):
     created_at = models.DateTimeField()
     claimed_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
+
+    objects = Owned()
 
     class Meta:
         indexes = [models.Index(fields=["state", "not_before"], name="job_by_state")]

@@ -7,6 +7,7 @@ from django.db import models
 from memberships.domain.people import Member, Role, Status, full_name
 
 from .connections import Organization
+from .scope import Owned
 
 
 class MirroredRole(models.Model):
@@ -17,6 +18,8 @@ class MirroredRole(models.Model):
     can_manage = models.BooleanField(default=False)
     editable = models.BooleanField(default=False)
     settings = models.JSONField(default=dict)
+
+    objects = Owned()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["organization", "remote_id"], name="role_once")]
@@ -45,6 +48,8 @@ class MirroredGroup(models.Model):
     # When the read that it shows began: an older read never overwrites a newer one.
     members_read_at = models.DateTimeField(null=True)
 
+    objects = Owned()
+
     class Meta:
         constraints = [models.UniqueConstraint(fields=["organization", "remote_id"], name="group_once")]
 
@@ -68,6 +73,8 @@ class MirroredMember(models.Model):
     # Both without case and accents; see `searchable`.
     search_text = models.TextField()
     sort_name = models.CharField(max_length=620)
+
+    objects = Owned()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["organization", "remote_id"], name="member_once")]
@@ -109,6 +116,8 @@ class Selection(models.Model):
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE)
     members = models.JSONField(default=list)
     changed_at = models.DateTimeField(auto_now=True)
+
+    objects = Owned()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["session_key", "organization"], name="selection_once")]

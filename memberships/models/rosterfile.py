@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 
 from .connections import Connection, Organization
+from .scope import Owned
 
 
 class RosterFile(models.Model):
@@ -23,6 +24,8 @@ class RosterFile(models.Model):
     by_id = models.CharField(max_length=100)
     by_name = models.CharField(max_length=300)
     created_at = models.DateTimeField()
+
+    objects = Owned()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["organization", "number"], name="roster_file_once")]
@@ -47,6 +50,8 @@ class DriftWatch(models.Model):
     # Rows, faults and people who aren't in the file, as `services.drift` keeps them.
     found = models.JSONField(default=dict)
     error = models.CharField(max_length=300, blank=True)
+
+    objects = Owned()
 
     class Meta:
         indexes = [models.Index(fields=["next_at"], name="drift_by_time")]

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from memberships.domain.people import Actor
-from memberships.models import Connection, Organization
+from memberships.models import Connection, Organization, scope
 from memberships.models.secrets import cipher
 from memberships.providers import Capabilities, registry
 from memberships.providers.errors import Refused
@@ -104,7 +104,8 @@ def _attach(person: Connection, secret: Secret, granted: Granted, organization_i
     if not actor.can_manage:
         raise NotAllowed(actor.organization_name, provider.capabilities.manage_permission)
     connection = _keep(person, secret, granted, actor)
-    jobs.resume(connection)
+    with scope.within(connection.organization):
+        jobs.resume(connection)
     return connection
 
 
@@ -127,6 +128,7 @@ def _keep(person: Connection, secret: Secret, granted: Granted, actor: Actor) ->
         connection.can_manage, connection.checked_at, connection.added_by = True, timezone.now(), person
         connection.save()
         connection.person = person
-        audit.record(organization, [audit.attached(connection, organization)])
-        audit.record(person.organization, [audit.attached(connection, organization)])
+        with scope.within(organization):
+            audit.record(organization, [audit.attached(connection, organization)])
+            audit.record(person.organization, [audit.attached(connection, organization)])
     return connection

@@ -121,6 +121,10 @@ def signed_in(connection: Connection) -> AuditEntry:
     return _by(connection, "session.signed_in")
 
 
+def signed_out(connection: Connection) -> AuditEntry:
+    return _by(connection, "session.signed_out")
+
+
 def attached(connection: Connection, organization: Organization) -> AuditEntry:
     entry = _by(connection, "connection.attached")
     entry.item_kind, entry.item_id, entry.item_name = (
@@ -135,8 +139,10 @@ def disconnected(connection: Connection) -> AuditEntry:
     return _by(connection, "connection.disconnected")
 
 
-def plan_applied(plan: Plan, connection: Connection, channel: str = "") -> AuditEntry:
-    entry = _by(connection, "plan.applied")
+def plan_applied(
+    plan: Plan, connection: Connection, event: str = "plan.applied", *, channel: str = ""
+) -> AuditEntry:
+    entry = _by(connection, event)
     entry.plan_id, entry.reason, entry.channel = plan.pk, plan.reason, channel or plan.channel
     if plan.brake_number:
         entry.field, entry.after = "confirmed", plan.brake_number

@@ -148,6 +148,8 @@ def start(its_plan: Plan, connection: Connection, *, confirm: str) -> Job:
             connection,
             fingerprint=its_plan.fingerprint,
             typed=confirm,
+            # Nobody can sign in here: what lets somebody manage the organization takes its number instead.
+            proof=plans.Unattended.NUMBER_TYPED,
             channel=audit.CHANNEL_COMMAND,
         )
     if job.connection_id != connection.pk:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
 from uuid import UUID
 
 from django.db import transaction
@@ -14,7 +17,7 @@ from memberships.domain.people import ROLE
 from memberships.domain.plan import Action, Row, Verdict
 from memberships.models import Connection, Job, Organization, Plan, PlanRow
 
-from . import api_key, audit, jobs
+from . import api_key, audit, jobs, quota
 
 
 class CannotApply(Exception):
@@ -25,6 +28,29 @@ class WrongNumber(CannotApply):
     """The number typed is not the plan's."""
 
 
+class SignInAgain(CannotApply):
+    """Whoever applies has to show first that it is them."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """Whoever applies came back from the consent page at this moment: as themselves, for this organization."""
+
+    at: datetime | None
+
+    @property
+    def is_fresh(self) -> bool:
+        return self.at is not None and self.at > timezone.now() - FRESH
+
+
+class Unattended(Enum):
+    """Nobody can be sent to the consent page from where the plan is applied."""
+
+    REFUSED = "a plan that gives power is not applied from here"
+    NUMBER_TYPED = "somebody typed the plan's number there, and the audit log says so"
+
+
+FRESH = timedelta(minutes=10)
 _EXPIRED = "This plan has expired. Make it again, from what is true now."
 
 
@@ -110,11 +136,25 @@ def expired(plan: Plan) -> bool:
 # Applying
 
 
-def apply(plan: Plan, connection: Connection, *, fingerprint: str, typed: str, channel: str = "") -> Job:
+def needs_sign_in(plan: Plan, proof: SignedIn | Unattended) -> bool:
+    """Has whoever wants to apply this plan to sign in once more before?"""
+    return plan.gives_power and not (isinstance(proof, SignedIn) and proof.is_fresh)
+
+
+def apply(
+    plan: Plan,
+    connection: Connection,
+    *,
+    fingerprint: str,
+    typed: str,
+    proof: SignedIn | Unattended = Unattended.REFUSED,
+    channel: str = "",
+) -> Job:
     """Start the one job of this plan, in the name of whoever presses the button. Pressed twice, it is one job.
 
-    `channel` says where that is, when not where the plan was made.
-    Raises CannotApply with a sentence.
+    `proof` is what shows that it is them: a plan that lets somebody manage the organization takes a sign-in not older
+    than ten minutes. `channel` says where the button is, when not where the plan was made. Raises CannotApply with a
+    sentence.
     """
     if job := Job.objects.filter(plan=plan).first():
         return job
@@ -124,12 +164,27 @@ def apply(plan: Plan, connection: Connection, *, fingerprint: str, typed: str, c
         raise CannotApply(_EXPIRED)
     if not counts(plan)[Verdict.WILL]:
         raise CannotApply("There is nothing to do in this plan.")
+    unattended = needs_sign_in(plan, proof)
+    if unattended and isinstance(proof, SignedIn):
+        raise SignInAgain(
+            "It lets somebody manage the organization, and your sign-in is more than 10 minutes old: sign in again."
+        )
+    if unattended and not (proof is Unattended.NUMBER_TYPED and plan.brake_number):
+        raise SignInAgain(
+            "It lets somebody manage the organization. Apply it in the dashboard, where you can sign in again first."
+        )
     if plan.brake_number and typed.strip().replace(",", "") != str(plan.brake_number):
         raise WrongNumber(f"Type {plan.brake_number:,} to confirm.")
     if connection.pk != plan.connection_id and (mine := _mine_in(plan, connection)):
         raise CannotApply(f"This plan changes {mine}. Make it yourself, so that you review that.")
+    sends = quota.of_plan(plan.rows.all())
     with transaction.atomic():
         now = timezone.now()
+        if sends:
+            # Two plans, each within the limit when it was reviewed, may be too much together.
+            Organization.objects.select_for_update().get(pk=plan.organization_id)
+            if overrun := quota.overrun(plan.organization, sends):
+                raise CannotApply(overrun)
         if not Plan.objects.filter(pk=plan.pk, applied_at=None, expires_at__gt=now).update(applied_at=now):
             if job := Job.objects.filter(plan=plan).first():
                 return job
@@ -142,7 +197,9 @@ def apply(plan: Plan, connection: Connection, *, fingerprint: str, typed: str, c
             by_key=api_key.acts(connection),
             created_at=now,
         )
-        audit.record(plan.organization, [audit.plan_applied(plan, connection, channel)])
+        events = ["plan.applied", *(["plan.number_typed"] if unattended else [])]
+        entries = [audit.plan_applied(plan, connection, event, channel=channel) for event in events]
+        audit.record(plan.organization, entries)
         jobs.offer(job)
     return job
 

@@ -33,7 +33,7 @@ from memberships.domain.wishes import Fault, Wish, matched
 from memberships.models import Cause, Connection, Job, Outcome, Plan, PlanRow
 from memberships.providers import FieldKind
 
-from . import details, groups, pins, reads, roster, wording
+from . import details, groups, pins, quota, reads, roster, wording
 from .connections import NotAllowed, capabilities, provider_for
 from .wording import counted, people
 from .work import Takers, open_work, to_hand_over
@@ -561,6 +561,7 @@ def store(
     if reason := rails.broken(rows, now):
         raise NothingLeft(reason)
     rows = pins.cautioned(connection, rows, live.roster.members)
+    rows = quota.within(connection.organization, rows)
     brake = guards.brake(rows, now)
     unlisted = 0
     if kind is Plan.Kind.FILE:

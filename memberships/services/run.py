@@ -118,6 +118,11 @@ class Run:
         """Why these rows must not be sent any more, judged on what was just read; empty when nothing is against it."""
         if self.leaves_too_few(rows):
             return guards.too_few(self.now.minimum_managers)
+        if not self.job.plan.gives_power and guards.gives_power(rows, self.now):
+            # Somebody has edited the role since: what asks for a fresh sign-in was never asked here.
+            return (
+                "It lets somebody manage the organization now, which it did not at its review: make it again."
+            )
         return next(filter(None, (guards.in_the_way(row, self.now) for row in rows)), "")
 
     def leaves_too_few(self, rows: list[Row]) -> bool:

@@ -49,6 +49,14 @@ def still_open(number: int, kind: Kind) -> str:
     return f"1 {state} {one}" if number == 1 else f"{number:,} {state} {many}"
 
 
+def duration(seconds: int) -> str:
+    """The largest unit that says it without a remainder."""
+    sizes = ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
+    size, unit = next((size, unit) for size, unit in sizes if seconds % size == 0)
+    number = seconds // size
+    return f"{number:,} {unit}{'' if number == 1 else 's'}"
+
+
 def listed(parts: Sequence[str]) -> str:
     *most, last = parts
     return f"{', '.join(most)} and {last}" if most else last

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django_htmx.http import HttpResponseClientRedirect
 
-from memberships.models import Connection, Organization
+from memberships.models import Connection, Organization, scope
 from memberships.services import connections
 from memberships.services.connections import Access, NotAllowed
 
@@ -34,14 +35,16 @@ def manager_required(view: Callable[..., HttpResponseBase]) -> Callable[..., Htt
         connection = current(request)
         if connection is None:
             return to_sign_in(request)
-        access = connections.access(connection)
-        if not access.allowed:
-            permission = connections.capabilities(connection.organization).manage_permission
-            managers = connections.managers(connection.organization)
-            raise NotAllowed(str(connection.organization), permission, managers)
-        request.session_key = request.session.session_key
-        request.connection, request.organization, request.access = connection, connection.organization, access
-        return view(request, *args, **kwargs)
+        with scope.within(connection.organization):
+            access = connections.access(connection)
+            if not access.allowed:
+                permission = connections.capabilities(connection.organization).manage_permission
+                managers = connections.managers(connection.organization)
+                raise NotAllowed(str(connection.organization), permission, managers)
+            request.session_key = request.session.session_key
+            request.connection, request.access = connection, access
+            request.organization = connection.organization
+            return view(request, *args, **kwargs)
 
     return guarded
 
@@ -61,10 +64,11 @@ def own_manager_required(view: Callable[..., HttpResponseBase]) -> Callable[...,
         if connection is None:
             return to_sign_in(request)
         request.person = connection.actor
-        if not connections.access(request.person).allowed:
-            permission = connections.capabilities(request.person.organization).manage_permission
-            raise NotAllowed(str(request.person.organization), permission)
-        return view(request, *args, **kwargs)
+        with scope.within(request.person.organization):
+            if not connections.access(request.person).allowed:
+                permission = connections.capabilities(request.person.organization).manage_permission
+                raise NotAllowed(str(request.person.organization), permission)
+            return view(request, *args, **kwargs)
 
     return guarded
 
@@ -73,8 +77,19 @@ def signed_in(request: Any) -> list[Connection]:
     """The connections of this browser session; read once a request."""
     if not hasattr(request, "_signed_in"):
         request._signed_in = connections.of_session(request.session.session_key)
+        if not _asks_by_itself(request):
+            connections.use(request._signed_in)
     found: list[Connection] = request._signed_in
     return found
+
+
+POLLED = frozenset({"freshness", "roles-freshness", "groups-freshness", "job"})
+"""Fragments that a page asks for every few moments, whether or not anybody sits in front of it."""
+
+
+def _asks_by_itself(request: Any) -> bool:
+    match = request.resolver_match
+    return bool(getattr(request, "htmx", False)) and match is not None and match.url_name in POLLED
 
 
 def current(request: Any) -> Connection | None:
@@ -88,6 +103,16 @@ def to_sign_in(request: Any) -> HttpResponse:
     """Send someone to the sign-in page, and remember where they wanted to go."""
     if request.method == "GET" and not request.htmx:
         request.session["next"] = request.get_full_path()
+    elif page := _page_of(request):
+        request.session["next"] = page
     if request.htmx:
         return HttpResponseClientRedirect("/login/")
     return redirect("login")
+
+
+def _page_of(request: Any) -> str:
+    """The page of ours that a form or a fragment was asked from; empty when the browser doesn't say."""
+    shown = urlsplit(request.headers.get("HX-Current-URL") or request.headers.get("Referer", ""))
+    if shown.netloc != request.get_host():
+        return ""
+    return f"{shown.path}?{shown.query}" if shown.query else shown.path

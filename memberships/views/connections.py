@@ -9,7 +9,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from memberships.models import Connection
+from memberships.models import Connection, scope
 from memberships.services import attached
 from memberships.services import connections as service
 
@@ -38,6 +38,11 @@ def switch(request: Any) -> HttpResponse:
 def disconnect(request: Any, pk: int) -> HttpResponse:
     """First says which jobs stop; then gives the consent back."""
     chosen = _mine(request, str(pk))
+    with scope.within(chosen.organization):
+        return _disconnect(request, chosen)
+
+
+def _disconnect(request: Any, chosen: Connection) -> HttpResponse:
     if request.method != "POST":
         provider = service.capabilities(chosen.organization)
         context = {

@@ -9,7 +9,7 @@ from memberships.domain.items import PERMISSIONS, Kind
 from memberships.domain.people import ROLE
 from memberships.domain.plan import Action, Row, Verdict
 from memberships.models import Organization, Plan
-from memberships.services import plans, roster, wording
+from memberships.services import plans, quota, roster, wording
 from memberships.services.connections import capabilities
 from memberships.services.roles import HeldRole, overview
 from memberships.services.roster import Holders
@@ -27,7 +27,9 @@ def notes(organization: Organization, its_plan: Plan) -> tuple[str, ...]:
     returning = will.filter(action=Action.REACTIVATE).exists() and its_plan.kind != Plan.Kind.INVITE
     invited_back = its_plan.kind == Plan.Kind.UNDO and will.filter(action=Action.INVITE).exists()
     inviting = will.filter(action=Action.INVITE).exists()
+    sends = its_plan.applied_at is None and quota.of_plan(its_plan.rows.all()) > 0
     return (
+        *([quota.told(organization)] if sends else ()),
         *(its_capabilities.invitation_notes if inviting else ()),
         *(its_capabilities.deactivation_notes if going else ()),
         *(its_capabilities.reactivation_notes if returning else ()),

@@ -33,7 +33,7 @@ from memberships.services import (
     tables,
     wording,
 )
-from memberships.services.connections import capabilities
+from memberships.services.connections import capabilities, signed_in_at
 from memberships.services.wording import Words
 
 from . import consequences
@@ -67,7 +67,11 @@ def apply(request: ManagerRequest, plan_id: UUID) -> HttpResponse:
     typed = request.POST.get("confirm", "")
     try:
         job = plans.apply(
-            its_plan, request.connection, fingerprint=request.POST.get("fingerprint", ""), typed=typed
+            its_plan,
+            request.connection,
+            fingerprint=request.POST.get("fingerprint", ""),
+            typed=typed,
+            proof=_proof(request),
         )
     except plans.WrongNumber as wrong:
         return _review(request, its_plan, problem=str(wrong), typed=typed, at_number=True)
@@ -140,6 +144,10 @@ def _successor(request: ManagerRequest, its_job: Job, propose: Callable[..., Pla
     return redirect("job", its_job.pk)
 
 
+def _proof(request: ManagerRequest) -> plans.SignedIn:
+    return plans.SignedIn(signed_in_at(request.connection))
+
+
 def _plan(request: ManagerRequest, plan_id: UUID) -> Plan:
     if found := plans.find(request.organization, plan_id):
         return found
@@ -185,6 +193,8 @@ def _review(
         "notes": consequences.notes(request.organization, its_plan),
         "whom": _whom(its_plan),
         "button": _button(its_plan, will),
+        "sign_in_again": plans.needs_sign_in(its_plan, _proof(request)),
+        "person": request.connection.actor,
         "problem": problem,
         "typed": typed,
         "at_number": at_number,

@@ -62,8 +62,9 @@ def started(home: Path) -> Iterator[Stack]:
             "CLOSE_API_URL": close.url,
             "COMMERCELAYER_AUTH_URL": layer.url,
             "COMMERCELAYER_API_URL": layer.url,
-            # Journeys follow one another faster than anybody works: nothing here is about the limit.
+            # Journeys follow one another faster than anybody works: nothing here is about these limits.
             "COMMERCELAYER_WINDOWS": "100000/1",
+            "SIGN_INS_PER_MINUTE": "10000",
             "PUBLIC_URL": "",
         }
         assert processes.start(["migrate", "--verbosity", "0"], environment).wait() == 0

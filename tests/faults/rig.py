@@ -16,6 +16,7 @@ from sandbox.rehearsal import NORTHWIND, NORTHWIND_DOMAIN
 from sandbox.server import Server
 from sandbox.world import World
 from tests.faults.truth import Truth, Witness
+from tests.steps import just_signed_in
 
 LOOK_AGAIN_S = (0.05, 0.1, 0.3, 0.5)
 """How long a run waits for a change to show: longer than a change comes late in mishaps.py."""
@@ -69,7 +70,9 @@ class Rig:
 
     def apply(self, plan: Plan, by: Connection | None = None) -> Job:
         typed = str(plan.brake_number or "")
-        return plans.apply(plan, by or self.connection, fingerprint=plan.fingerprint, typed=typed)
+        return plans.apply(
+            plan, by or self.connection, fingerprint=plan.fingerprint, typed=typed, proof=just_signed_in()
+        )
 
     def turn(self, job: Job) -> str:
         """One turn of a worker, after whatever the job waits for; returns the job's state."""

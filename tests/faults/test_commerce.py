@@ -16,6 +16,7 @@ from sandbox.commercelayer.world import CommerceWorld
 from sandbox.server import Server
 from tests.faults.mishaps import DEADLINE_S, HANG_S, MISHAPS, Effect
 from tests.faults.rig import hurry
+from tests.steps import just_signed_in
 
 # What a limit announces is Close's way; this one only refuses, and says to come back at once.
 OURS = [mishap for mishap in MISHAPS if "429" not in mishap.name or mishap.name == "status 429, no headers"]
@@ -103,7 +104,11 @@ class Rig:
 
     def finish(self, plan: Plan) -> Job:
         job = plans.apply(
-            plan, self.connection, fingerprint=plan.fingerprint, typed=str(plan.brake_number or "")
+            plan,
+            self.connection,
+            fingerprint=plan.fingerprint,
+            typed=str(plan.brake_number or ""),
+            proof=just_signed_in(),
         )
         for _ in range(40):
             Job.objects.filter(pk=job.pk).update(not_before=None)

@@ -13,6 +13,7 @@ from memberships.services import audit, jobs, plans, proposals
 from sandbox.commercelayer.world import CommerceWorld
 from tests.faults.rig import hurry
 from tests.faults.test_crashes import Killed, Steps, time_passes
+from tests.steps import just_signed_in
 
 NOTE = {"reason": "", "channel": "test"}
 EVERY = [
@@ -56,7 +57,13 @@ SCENARIOS: list[tuple[Callable[[Giving], Plan], tuple[object, object]]] = [
 
 
 def start(plan: Plan, connection: Connection) -> Job:
-    return plans.apply(plan, connection, fingerprint=plan.fingerprint, typed=str(plan.brake_number or ""))
+    return plans.apply(
+        plan,
+        connection,
+        fingerprint=plan.fingerprint,
+        typed=str(plan.brake_number or ""),
+        proof=just_signed_in(),
+    )
 
 
 def finish(job: Job) -> None:

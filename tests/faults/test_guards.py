@@ -35,6 +35,7 @@ from sandbox.world import World
 from tests.faults.rig import ask, bulk_size, hurry
 from tests.faults.test_crashes import Killed, Steps, time_passes
 from tests.faults.truth import Truth, Witness
+from tests.steps import just_signed_in
 
 ADMINS = ("ada", "bea", "cyd")
 USERS = ("una", "vic")
@@ -138,7 +139,13 @@ class Company(RuleBasedStateMachine):
         mine.refresh_from_db()
         try:
             plan = propose(mine)
-            job = plans.apply(plan, mine, fingerprint=plan.fingerprint, typed=str(plan.brake_number or ""))
+            job = plans.apply(
+                plan,
+                mine,
+                fingerprint=plan.fingerprint,
+                typed=str(plan.brake_number or ""),
+                proof=just_signed_in(),
+            )
         except (ProviderError, connections.NotAllowed, plans.CannotApply, proposals.NothingLeft):
             return
         self.jobs.append(job)

@@ -14,6 +14,7 @@ from memberships.services import jobs, plans, proposals, run
 from memberships.services.lease import Lease
 from sandbox.rehearsal import ADMIN, PEOPLE_OPS, PEOPLE_OPS_ROLE, SECOND_ADMIN
 from tests.faults.rig import Rig, bulk_size, hurry, when
+from tests.steps import just_signed_in
 
 pytestmark = pytest.mark.django_db
 
@@ -131,7 +132,7 @@ def test_what_is_not_the_plan_reviewed_is_not_applied(rig, wrong, monkeypatch):
         case "expired meanwhile":
             Plan.objects.filter(pk=plan.pk).update(expires_at=timezone.now())
     with pytest.raises(plans.CannotApply) as caught:
-        plans.apply(plan, rig.connection, fingerprint=fingerprint, typed=typed)
+        plans.apply(plan, rig.connection, fingerprint=fingerprint, typed=typed, proof=just_signed_in())
     assert str(caught.value).endswith(".")
     assert not Job.objects.exists()
     assert not rig.witness.asked

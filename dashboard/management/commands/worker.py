@@ -15,7 +15,7 @@ from django.db import Error, close_old_connections
 from huey.contrib.djhuey import HUEY
 
 from dashboard import processes
-from memberships.services import connections, drift, jobs, selection
+from memberships.services import connections, drift, jobs, selection, throttle
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +75,7 @@ def _tidy() -> None:
     """Drop what nobody will ask for again."""
     selection.forget_old()
     connections.forget_old()
+    throttle.forget_old()
     clear_expired_sessions = import_module(settings.SESSION_ENGINE).SessionStore.clear_expired
     clear_expired_sessions()
     # The queue keeps a record of every task for ever; ours are in the job's own rows.
