@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -364,6 +365,17 @@ def test_the_export_holds_everyone_of_that_moment(admin, earlier, world, northwi
         "active",
         f"{began:%Y-%m-%d %H:%M}",
     )
+
+
+def test_the_export_brought_back_is_a_plan_to_what_was_then(admin, earlier, world):
+    began, pk = earlier
+    page = Page.visit(admin, f"/members/as-of/?at={minutes(began)}")
+    data = b"".join(admin.get(page.link("Export CSV")).streaming_content)
+    file = SimpleUploadedFile("then.csv", data)
+    review = Page(admin, admin.post("/members/import/", {"file": file}, follow=True))
+    email = world.membership(pk)["email"]
+    assert [row[0].rpartition(" ")[2] for row in review.rows("Will change")] == [email]
+    assert "The column “as of (UTC)” is nothing that can be set here" in review.text
 
 
 def test_nobody_elses_past_is_shown(outsider, earlier, world):

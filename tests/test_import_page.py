@@ -320,3 +320,36 @@ def test_whatever_people_are_called_and_have_their_export_is_an_empty_plan(
     counted = plans.counts(imported.plan)
     assert (counted[Verdict.ALREADY], sum(counted.values())) == (len(everyone), len(everyone))
     assert imported.notices == ()
+
+
+def test_a_row_that_removes_and_one_that_invites_with_access(
+    commerce_admin, attached, commerce, bluefin, work
+):
+    """Where leaving deletes, the file's word for it is the same."""
+    leaver = MirroredMember.objects.filter(
+        organization=attached.organization, owner=False, status="active", can_manage=False
+    ).first()
+    role = roster.roles(attached.organization)
+    assert leaver is not None
+    name = next(r.name for r in role.values() if not r.can_manage)
+    file = (
+        "email;status;role;Access;Reference;Metadata team\n"
+        f"{leaver.email};inactive;;;;\nnew@example.com;;{name};Test;S-1;Blue\n"
+    )
+    page = upload(commerce_admin, file)
+    assert "Invite 1 person and remove 1, as in people.csv." in page.text
+    receipt = apply(page)
+    work()
+    assert "3 done" in Page.visit(commerce_admin, receipt.address).text
+    assert not MirroredMember.objects.filter(pk=leaver.pk).exists()
+    new = MirroredMember.objects.get(organization=attached.organization, email="new@example.com")
+    assert (new.settings["access_scope"], new.settings["reference"]) == ("test_access", "S-1")
+    assert new.settings["metadata:team"] == "Blue"
+
+
+def test_a_file_of_rows_that_are_all_bad_is_a_review_with_all_of_them(admin, close):
+    page = upload(admin, "email,role\n" + "".join(f"x{n},User\n" for n in range(2000)))
+    assert "Nothing would change." in page.text
+    assert "2,000 rows of the file are skipped." in page.text
+    assert page.rows("Blocked")[0] == ["x0", "Line 2: “x0” is not an e-mail address."]
+    assert page.follow("Next").rows("Blocked")[0][0] == "x100"

@@ -198,3 +198,8 @@ def test_any_bytes_end_in_rows_or_in_a_sentence(data):
     with contextlib.suppress(Unreadable):
         found = sheet(data)
         assert all(len(line.cells) == len(found.headings) for line in found.lines)
+
+
+def test_a_heading_of_another_encoding_can_still_be_shown():
+    found = sheet("id,Zoë,".encode() + b"\xff\r\n" + b"m,x,y\r\n")
+    assert found.headings == ("id", "Zoë", "�")

@@ -28,6 +28,13 @@ def test_a_cell_that_looks_like_a_formula_gets_an_apostrophe(start):
     assert guarded(f"{start}1+1") == f"'{start}1+1"
 
 
+@pytest.mark.parametrize(
+    "text", ["007", "1E5", "2.5e-3", "1-2", "3/4/2026", "10:30", "1.50", "50%", "12345678901234567"]
+)
+def test_a_cell_that_would_come_back_as_another_number_or_as_a_date_gets_one_too(text):
+    assert guarded(text) == f"'{text}"
+
+
 @pytest.mark.parametrize("text", ["Ana", "1+1", "a=b", " =1", "Ó'Brien", "ana@example.com", "", "42"])
 def test_any_other_cell_stays_as_it_is(text):
     assert guarded(text) == text

@@ -3,6 +3,7 @@
 import codecs
 import csv
 import io
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ from .wishes import Fault
 # A spreadsheet takes a cell that starts with one of these for a formula and may run it.
 # https://owasp.org/www-community/attacks/CSV_Injection
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "'", "＝", "＋", "－", "＠")
+# And one of these for a number or a date, and writes 7 for 007.
+_NUMBER = re.compile(r"0[0-9]+|[0-9]{16,}|[0-9]+([.,/:-][0-9]+)+|[0-9]+([.,][0-9]+)?(%|[eE][+-]?[0-9]+)")
 CLEAR = "(clear)"
 """What stands in a cell that is to have no value any more; an empty one changes nothing."""
 
@@ -54,7 +57,8 @@ class Sheet:
 
 
 def guarded(value: object) -> str:
-    """A cell no spreadsheet runs: an apostrophe goes before anything that looks like a formula, or has one already."""
+    """A cell no spreadsheet runs or rewrites: an apostrophe goes before what looks like a formula or like a number that
+    would be written otherwise, and before one that is there already."""
     text = "" if value is None else str(value)
     return f"'{text}" if _needs_guard(text) else text
 
@@ -70,7 +74,7 @@ def clears(cell: str) -> bool:
 
 
 def _needs_guard(text: str) -> bool:
-    return text.startswith(_FORMULA) or clears(text)
+    return text.startswith(_FORMULA) or _NUMBER.fullmatch(text) is not None or clears(text)
 
 
 def read(data: bytes, is_heading: Callable[[str], bool]) -> Sheet:
@@ -193,7 +197,7 @@ def _headings(row: Line) -> tuple[str, ...]:
         cells.pop()
     if len(cells) > MOST_COLUMNS:
         raise Unreadable(f"The file has {len(cells):,} columns; {MOST_COLUMNS} is the most.")
-    return tuple(unguarded(cell) for cell in cells)
+    return tuple(_clean(unguarded(cell)) for cell in cells)
 
 
 def _problem(row: Line, width: int, encoding: str) -> str:
@@ -217,5 +221,10 @@ def _cells(number: int) -> str:
 def _named(row: Line) -> str:
     """The first words of a row, for whoever looks for it."""
     words = next((cell.strip() for cell in row.cells if cell.strip()), "")
-    clean = "".join("�" if ord(letter) in _NO_LETTERS else letter for letter in words[:60])
+    clean = _clean(words[:60])
     return f"{clean}…" if len(words) > 60 else clean
+
+
+def _clean(text: str) -> str:
+    """Bytes that are no letters can't be shown either."""
+    return "".join("�" if ord(letter) in _NO_LETTERS else letter for letter in text)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from .addresses import is_address
 from .people import Member, Roster, Status, Value
 
+_SHOWN = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Wish:
@@ -26,7 +28,7 @@ class Wish:
 
     @property
     def who(self) -> str:
-        return self.name or self.email or self.member_id
+        return _short(self.name or self.email or self.member_id)
 
     def fault(self, reason: str) -> "Fault":
         return Fault(self.line, self.who, reason)
@@ -82,7 +84,7 @@ def _meant(wish: Wish, roster: Roster, by_email: Mapping[str, list[Member]]) -> 
         if member is None:
             return (
                 None,
-                f"Nobody in {roster.organization_name or 'this organization'} has the id {wish.member_id}.",
+                f"Nobody in {roster.organization_name or 'this organization'} has the id {_short(wish.member_id)}.",
             )
         if alike and member.user_id not in {other.user_id for other in alike}:
             return None, f"The id is {member.name or member.email}'s, but {wish.email} is somebody else's."
@@ -94,5 +96,10 @@ def _meant(wish: Wish, roster: Roster, by_email: Mapping[str, list[Member]]) -> 
     if not wish.email:
         return None, "Has neither an id nor an e-mail address."
     if not is_address(wish.email):
-        return None, f"“{wish.email}” is not an e-mail address."
+        return None, f"“{_short(wish.email)}” is not an e-mail address."
     return None, ""
+
+
+def _short(text: str) -> str:
+    """Enough of a cell to find it by."""
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"

@@ -73,7 +73,7 @@ def as_of(people: Iterable[Person], words: Words, at: datetime) -> Iterator[list
         fields += _keyed(person.settings for person in people)
     yield ["as of (UTC)", "id", "name", "email", "status", *map(words.label, fields)]
     for person in people:
-        values = [words.value(field, person.value(field)) for field in fields]
+        values = [written(words, field, person.value(field)) for field in fields]
         yield [f"{at:%Y-%m-%d %H:%M:%S}", person.id, person.name, person.email, person.status, *values]
 
 

@@ -70,10 +70,7 @@ def _rows(
 def _changing(member: Member, fields: Mapping[str, Value]) -> Iterator[Row]:
     """One row for each call that changes something; one that says so where nothing would."""
     wanted = {name: value for name, value in fields.items() if not _looks_alike(member.value(name), value)}
-    found = [row for part in calls(wanted) for row in changes([member], part)]
-    yield from (
-        (row for row in found if row.verdict is not Verdict.ALREADY) if wanted else changes([member], {})
-    )
+    yield from [row for part in calls(wanted) for row in changes([member], part)] or changes([member], {})
 
 
 def _coming(wish: Wish, nobody: Roster, roles: Mapping[str, Role], ways: Ways) -> Iterator[Row]:
