@@ -13,10 +13,13 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.core.management.base import OutputWrapper
 
-from memberships.management.commands.roster import CHANGES, ERROR, NOTHING_TO_DO, Command
+from memberships.management.commands.roster import CHANGES, ERROR, NOTHING_TO_DO, Command, ProgressBar
 from memberships.models import AuditEntry, Connection, Job, Organization, Plan
-from memberships.services import connections, jobs
+from memberships.services import command_line, connections, jobs
+from memberships.services.jobs import Progress
+from sandbox.commercelayer.world import CommerceWorld
 from sandbox.rehearsal import ADMIN, HARBOR, ORDINARY, PEOPLE_OPS_ROLE, SECOND_ADMIN
 from sandbox.server import Server
 from sandbox.world import World
@@ -388,6 +391,62 @@ def test_what_is_not_done_ends_with_1_and_says_why(planned: dict[str, Any], worl
     assert "refused" in printed
     assert "Not this one." in printed
     assert "0 done, 1 refused." in printed
+
+
+def test_asked_to_stop_it_ends_after_the_call_under_way_and_says_what_is_left(
+    dumped: Path, attached: Connection, commerce: CommerceWorld, file: Path, commercelayer: Server
+) -> None:
+    there = ("--organization", attached.organization.remote_id)
+    file.write_text(roster("dump", *there)[1])
+    rewrite(file, "reference: null", "reference: somebody", 30)
+    roster("plan", str(file), *there)
+    asked: list[int] = []
+
+    def tell(progress: Progress, note: str) -> bool:
+        asked.append(progress.done)
+        return progress.done > 0
+
+    plan = only_plan()
+    job = command_line.start(plan, attached, confirm=str(plan.brake_number or ""))
+    receipt = command_line.follow(job, tell)
+    assert 0 < receipt.progress.done < receipt.progress.total
+    assert receipt.progress.done + receipt.progress.not_attempted == receipt.progress.total
+    assert not receipt.whole
+    assert receipt.note == "Stopped on request."
+    # The same plan can be gone on with: “Retry the rest” makes a plan of what is left.
+    assert len(receipt.left) == receipt.progress.not_attempted
+
+
+def test_on_a_terminal_there_is_a_bar_and_else_a_line_for_each_tenth() -> None:
+    class Terminal(StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    for out in (Terminal(), StringIO()):
+        told = ProgressBar(OutputWrapper(out), lambda: False)
+        for done in range(101):
+            told(Progress(done, 0, 0, 100 - done), "")
+        told.end()
+        text = out.getvalue()
+        if out.isatty():
+            assert "\r\x1b[K[###############...............] 50 of 100" in text
+            assert "\n" not in text
+        else:
+            assert text.count("\n") == 11
+            assert text.splitlines()[5] == "50 of 100"
+
+
+def test_colour_is_for_terminals_that_want_it(
+    dumped: Path, world: World, northwind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (somebody,) = a_user(world, northwind)
+    change_role(dumped, somebody["email"], "Restricted User")
+    assert "\x1b[33m" not in roster("plan", str(dumped))[1]
+    assert "\x1b[33m" in roster("--force-color", "plan", str(dumped))[1]
+    monkeypatch.setattr(StringIO, "isatty", lambda _: True)
+    assert "\x1b[33m" in roster("plan", str(dumped))[1]
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b[33m" not in roster("plan", str(dumped))[1]
 
 
 def test_a_rate_limit_is_waited_for(planned: dict[str, Any], close: Server) -> None:

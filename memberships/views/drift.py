@@ -20,7 +20,7 @@ from memberships.services import audit, drift, proposals, roster
 from memberships.services.connections import capabilities
 from memberships.services.drift import Difference, Found
 from memberships.services.rosterfile import dump
-from memberships.services.rosterfile.document import Unreadable
+from memberships.services.rosterfile.document import MOST_BYTES, Unreadable
 from memberships.services.rosterfile.edits import CannotAdopt
 from memberships.services.wording import Words
 
@@ -42,7 +42,7 @@ def upload(request: ManagerRequest) -> HttpResponse:
     form = RosterFileForm(request.POST, request.FILES)
     if form.is_valid():
         try:
-            version = drift.upload(request.connection, form.cleaned_data["file"].read())
+            version = drift.upload(request.connection, form.cleaned_data["file"].read(MOST_BYTES + 1))
         except Unreadable as problem:
             form.add_error("file", str(problem))
         else:
@@ -63,7 +63,7 @@ def check(request: ManagerRequest) -> HttpResponse:
 @require_POST
 @manager_required
 def schedule(request: ManagerRequest) -> HttpResponse:
-    form = ScheduleForm(request.POST)
+    form = ScheduleForm(request.POST, hours=drift.HOURS)
     if not form.is_valid():
         return _page(request, schedule_form=form)
     drift.schedule(request.connection, form.cleaned_data["hours"])
@@ -150,7 +150,8 @@ def _page(
         "page": shown,
         "pages": list(shown.paginator.get_elided_page_range(shown.number, on_each_side=2, on_ends=1)),
         "form": form or RosterFileForm(),
-        "schedule_form": schedule_form or ScheduleForm(initial={"hours": watch.every_hours}),
+        "schedule_form": schedule_form
+        or ScheduleForm(initial={"hours": watch.every_hours}, hours=drift.HOURS),
         "by": (watch.person or watch.connection) if watch.every_hours else None,
         "problem": problem,
         "can": capabilities(organization),

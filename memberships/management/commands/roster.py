@@ -144,7 +144,7 @@ class Command(BaseCommand):
             reasons = printing.seen(" ".join(plan.brake_reasons))
             raise CommandError(f"{reasons} To apply it, add --confirm {plan.brake_number}.") from None
         with _stoppable() as asked_to_stop:
-            told = _Progress(self.stderr, asked_to_stop)
+            told = ProgressBar(self.stderr, asked_to_stop)
             receipt = command_line.follow(job, told)
             told.end()
         self._receipt(receipt)
@@ -180,7 +180,7 @@ class Command(BaseCommand):
         )
 
 
-class _Progress:
+class ProgressBar:
     """How far a job is: a bar on a terminal, else a line whenever another tenth is done or it waits for something."""
 
     def __init__(self, out: Any, asked_to_stop: Callable[[], bool]) -> None:
