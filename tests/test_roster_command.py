@@ -418,10 +418,6 @@ def test_asked_to_stop_it_ends_after_the_call_under_way_and_says_what_is_left(
 
 
 def test_on_a_terminal_there_is_a_bar_and_else_a_line_for_each_tenth() -> None:
-    class Terminal(StringIO):
-        def isatty(self) -> bool:
-            return True
-
     for out in (Terminal(), StringIO()):
         told = ProgressBar(OutputWrapper(out), lambda: False)
         for done in range(101):
@@ -436,6 +432,17 @@ def test_on_a_terminal_there_is_a_bar_and_else_a_line_for_each_tenth() -> None:
             assert text.splitlines()[5] == "50 of 100"
 
 
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def on_a_terminal(*arguments: str) -> str:
+    out = Terminal()
+    call_command(Command(stderr=StringIO()), *arguments, stdout=out)
+    return out.getvalue()
+
+
 def test_colour_is_for_terminals_that_want_it(
     dumped: Path, world: World, northwind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -443,10 +450,10 @@ def test_colour_is_for_terminals_that_want_it(
     change_role(dumped, somebody["email"], "Restricted User")
     assert "\x1b[33m" not in roster("plan", str(dumped))[1]
     assert "\x1b[33m" in roster("--force-color", "plan", str(dumped))[1]
-    monkeypatch.setattr(StringIO, "isatty", lambda _: True)
-    assert "\x1b[33m" in roster("plan", str(dumped))[1]
+    assert "\x1b[33m" in on_a_terminal("plan", str(dumped))
+    assert "\x1b[33m" not in on_a_terminal("--no-color", "plan", str(dumped))
     monkeypatch.setenv("NO_COLOR", "1")
-    assert "\x1b[33m" not in roster("plan", str(dumped))[1]
+    assert "\x1b[33m" not in on_a_terminal("plan", str(dumped))
 
 
 def test_a_rate_limit_is_waited_for(planned: dict[str, Any], close: Server) -> None:
