@@ -353,3 +353,9 @@ def test_a_file_of_rows_that_are_all_bad_is_a_review_with_all_of_them(admin, clo
     assert "2,000 rows of the file are skipped." in page.text
     assert page.rows("Blocked")[0] == ["x0", "Line 2: “x0” is not an e-mail address."]
     assert page.follow("Next").rows("Blocked")[0][0] == "x100"
+
+
+def test_of_more_files_than_one_none_is_taken(admin):
+    files = [SimpleUploadedFile(f"{n}.csv", b"id,role\n") for n in range(2)]
+    assert admin.post(ADDRESS, {"file": files}).status_code == 400
+    assert Plan.objects.count() == 0

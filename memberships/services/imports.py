@@ -192,5 +192,6 @@ class _Reader:
 
 
 def _short(text: str) -> str:
-    text = " ".join(text.split())
+    """A name from the file as a sentence can have it, without what would turn its letters around."""
+    text = " ".join("".join(letter for letter in text if letter.isprintable() or letter.isspace()).split())
     return text if len(text) <= _LONGEST_NAME else f"{text[: _LONGEST_NAME - 1]}…"
