@@ -18,10 +18,10 @@ from django.core.exceptions import ImproperlyConfigured
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
-# A random text of this length, of 16 different characters or more, can't be tried through.
+# Random texts of these lengths can't be tried through.
 _LEAST_SECRET, _LEAST_TOKEN = 50, 32
 _LEAST_DIFFERENT = 10
-_MOST_TEXT = ("change", "django-insecure", "example", "for development", "placeholder", "rehearsal")
+_PLACEHOLDERS = ("change", "django-insecure", "example", "for development", "placeholder", "rehearsal")
 _ID = re.compile(r"[A-Za-z0-9_-]+")
 _HOST = re.compile(r"\.?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:\d+)?|\[[0-9A-Fa-f:.]+\]")
 _KEY_ADVICE = (
@@ -87,13 +87,16 @@ def ids(name: str, most: int = 100_000) -> list[str]:
 # Secrets
 
 
+def _needed(name: str, for_development: str, advice: str) -> str:
+    value = text(name)
+    if not value and not development():
+        stop(f"Set {name} in the environment: nothing starts without it. {advice}")
+    return value or for_development
+
+
 def given(name: str, for_development: str) -> str:
     """What somebody else made and we need: never the rehearsal's in earnest."""
-    value = text(name)
-    if not value and development():
-        return for_development
-    if not value:
-        stop(f"Set {name} in the environment: nothing starts without it. See README.md.")
+    value = _needed(name, for_development, "See README.md.")
     if value == for_development and not development():
         stop(f"{name} is the rehearsal's: set that of your own OAuth app.")
     return value
@@ -101,11 +104,7 @@ def given(name: str, for_development: str) -> str:
 
 def secret(name: str, for_development: str) -> str:
     """A secret of our own making, which signs."""
-    value = text(name)
-    if not value and development():
-        return for_development
-    if not value:
-        stop(f"Set {name} in the environment: nothing starts without it. {_SECRET_ADVICE}")
+    value = _needed(name, for_development, _SECRET_ADVICE)
     if not development() and (len(value) < _LEAST_SECRET or _is_guessable(value)):
         stop(f"{name} must be {_LEAST_SECRET} random characters or more. {_SECRET_ADVICE}")
     return value
@@ -123,10 +122,7 @@ def token(name: str) -> str:
 
 def keys(name: str, for_development: str) -> list[str]:
     """Fernet keys, the newest first."""
-    value = text(name)
-    if not value and not development():
-        stop(f"Set {name} in the environment: nothing starts without it. {_KEY_ADVICE}")
-    found = [key.strip() for key in (value or for_development).split(",")]
+    found = [key.strip() for key in _needed(name, for_development, _KEY_ADVICE).split(",")]
     for key in found:
         try:
             content = base64.b64decode(key.encode(), altchars=b"-_", validate=True)
@@ -143,7 +139,7 @@ def keys(name: str, for_development: str) -> list[str]:
 def _is_guessable(value: str) -> bool:
     """Made by a person rather than at random: few different characters, a repetition, or a placeholder left in."""
     repeats = value in (value + value)[1:-1]
-    named = any(word in value.lower() for word in _MOST_TEXT)
+    named = any(word in value.lower() for word in _PLACEHOLDERS)
     return len(set(value)) < _LEAST_DIFFERENT or repeats or named
 
 

@@ -119,7 +119,7 @@ def callback(request: Any) -> HttpResponse:
         return redirect(back or "members")
     request.session["connection"] = connection.pk
     _install(request, connection)
-    wanted = request.session.pop("next", "")
+    wanted = request.session.pop("next", "") or back
     return redirect(wanted if _is_ours(request, wanted) else "members")
 
 

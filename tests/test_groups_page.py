@@ -503,6 +503,7 @@ def test_nasty_names_are_text_and_nothing_else(admin, connection, bakers, world,
         assert NASTY in page.text
         assert {e.attributes.get("src") for e in page.all("script")} == {
             "/static/app.js",
+            "/static/session.js",
             "/static/vendor/htmx.min.js",
         }
 

@@ -257,6 +257,24 @@ def test_whoever_looks_after_what_is_attached_is_held_to_the_two(attached, conne
         assert not MirroredMember.objects.filter(organization=attached.organization).exists()
 
 
+def test_a_query_that_names_one_of_them_is_asked_as_it_stands(both):
+    def asked(organization: Organization) -> list[str]:
+        rows = MirroredMember.objects.filter(organization=organization, status="active")
+        return [str(rows.query), str(organization.members.all().query), str(organization.plans.all().query)]
+
+    northwinds, harbors = both
+    before = asked(northwinds)
+    with scope.within(northwinds):
+        assert asked(northwinds) == before
+        # Of another one's, both conditions hold: nothing is both.
+        assert (
+            asked(harbors)[0].count('"organization_id"')
+            == asked(northwinds)[0].count('"organization_id"') + 1
+        )
+        assert not harbors.members.exists()
+        assert not MirroredMember.objects.exclude(organization=northwinds).exists()
+
+
 def test_it_ends_with_the_request_also_when_that_fails(both):
     northwinds, harbors = both
     everybody = MirroredMember.objects.count()

@@ -423,6 +423,7 @@ def test_nasty_names_are_text_and_nothing_else(admin, sam, world, northwind):
     assert f"Added: {NASTY * 2} ↕ New order: {NASTY * 2}, {NASTY}" in delta(page.press("Review"))[ORDINARY]
     assert {e.attributes.get("src") for e in page.all("script")} == {
         "/static/app.js",
+        "/static/session.js",
         "/static/vendor/htmx.min.js",
     }
 

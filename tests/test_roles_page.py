@@ -397,6 +397,7 @@ def test_nasty_names_are_text_and_nothing_else(admin, connection, world, northwi
     page = roles(admin, f"?role={role_id}&with=user&can={NASTY}")
     assert {e.attributes.get("src") for e in page.all("script")} == {
         "/static/app.js",
+        "/static/session.js",
         "/static/vendor/htmx.min.js",
     }
     assert compared(page)[f"Only {NASTY}"] == [NASTY.split()[-1]]

@@ -140,6 +140,15 @@ def test_a_sign_in_to_another_organization_is_no_fresh_one_to_this(alex, consent
     assert Page.visit(alex, review.address).link(AGAIN)
 
 
+def test_whoever_takes_so_long_that_their_session_ended_is_signed_in_and_back_all_the_same(
+    alex, consent, world, northwind
+):
+    review = grant(alex, world, northwind)
+    address = away(alex, review)
+    Login.objects.all().delete()
+    assert arrive(alex, consent(address)).address == review.address
+
+
 @pytest.mark.parametrize("elsewhere", ["https://evil.example/", "//evil.example", "javascript:alert(1)"])
 def test_the_way_back_never_leads_elsewhere(elsewhere, alex, consent):
     pk = Connection.objects.get().pk

@@ -9,7 +9,7 @@ from django.db import models
 from memberships.domain.people import METADATA, metadata_key
 
 from .connections import Organization
-from .scope import Owned
+from .scope import Owned, OwnedRows
 
 EVENTS = {
     "member.role.set": "Role",
@@ -58,7 +58,7 @@ EVENTS = {
 """What can happen, with the words for it."""
 
 
-class Untouchable(models.QuerySet["AuditEntry"]):
+class Untouchable(OwnedRows["AuditEntry"]):
     def update(self, **kwargs: Any) -> NoReturn:
         raise TypeError("Audit entries are never changed.")
 
