@@ -16,6 +16,7 @@ NAMES = (
     "apply",
     "invite",
     "files",
+    "roster_file",
     "commerce",
     "growth",
     "memory",

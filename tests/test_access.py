@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
-from memberships.models import Connection, Job, MirroredGroup, Plan, Scope, Selection
+from memberships.models import Connection, Job, MirroredGroup, Plan, RosterFile, Scope, Selection
 from memberships.services import tokens
 from sandbox.rehearsal import PEOPLE_OPS_ROLE, TWO_PLACES
 from tests.pages import Page
@@ -44,6 +44,8 @@ class Ids:
     group_id: str
     key: str
     field: str = "role"
+    number: int = 1
+    provider: str = "close"
 
 
 # By the name of each address: statuses of GET and of POST for admin, member, outsider, nobody. `THEIRS` is for
@@ -102,6 +104,15 @@ EXPECTED: dict[str, tuple[Statuses, Statuses]] = {
     "group": (THEIRS, THEIRS_POSTED),
     "rename-group": (THEIRS, (422, 403, 404, 302)),
     "delete-group": (THEIRS, THEIRS_POSTED),
+    "drift": (GUARDED, NO),
+    "upload-roster-file": (NO, (422, 403, 422, 302)),
+    "check-drift": (NO, POSTED),
+    "schedule-drift": (NO, (422, 403, 422, 302)),
+    "choose-drift": (NO, (422, 403, 422, 302)),
+    "first-roster-file": (GUARDED, NO),
+    "roster-file": (THEIRS, NO),
+    # Tells nothing of anybody.
+    "roster-schema": (OPEN, NO),
     "audit": (GUARDED, NO),
     "acknowledge": (NO, POSTED),
     "export-audit": (GUARDED, NO),
@@ -183,6 +194,16 @@ def ids(connection: Connection, world, northwind) -> Ids:
     group_id = world.add_group(northwind, "Bakers", inside)
     MirroredGroup.objects.create(
         organization=connection.organization, remote_id=group_id, name="Bakers", user_ids=inside
+    )
+    RosterFile.objects.create(
+        organization=connection.organization,
+        number=1,
+        text="roster: 1\npeople:\n  - email: stella.of.northwind@northwind-rehearsal.example\n",
+        sha256="0" * 64,
+        origin=RosterFile.Origin.UPLOADED,
+        by_id=connection.user_id,
+        by_name=connection.name,
+        created_at=now,
     )
     token, _ = tokens.make(connection, name="Nightly sync", scope=Scope.READ, days=30)
     return Ids(member_id, plans[0].pk, job.pk, connection.pk, role_id, group_id, token.key)

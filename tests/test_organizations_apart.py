@@ -18,6 +18,7 @@ from dashboard.middleware import OneOrganization
 from memberships.models import (
     AuditEntry,
     Connection,
+    DriftWatch,
     Job,
     Login,
     MirroredGroup,
@@ -26,6 +27,7 @@ from memberships.models import (
     Organization,
     Plan,
     PlanRow,
+    RosterFile,
     Selection,
     scope,
 )
@@ -35,7 +37,18 @@ from sandbox.rehearsal import HARBOR, NORTHWIND
 from tests.steps import people
 from tests.test_access import ADDRESSES, Ids, address, content, ids  # noqa: F401 - a fixture
 
-OWNED = (AuditEntry, Job, MirroredGroup, MirroredMember, MirroredRole, Plan, PlanRow, Selection)
+OWNED = (
+    AuditEntry,
+    DriftWatch,
+    Job,
+    MirroredGroup,
+    MirroredMember,
+    MirroredRole,
+    Plan,
+    PlanRow,
+    RosterFile,
+    Selection,
+)
 # Reached through the session or a token alone, by workers alone, or of no organization.
 NOT_OWNED = {"Connection", "Cursor", "Login", "Organization", "Sink", "Token", "Window", "Worker"}
 
@@ -66,13 +79,15 @@ WITHOUT_ID = {
     *("copy-pins", "roles", "roles-freshness", "refresh-roles", "new-role"),
     *("groups", "groups-freshness", "refresh-groups", "clean-up-groups", "new-group"),
     *("audit", "acknowledge", "export-audit", "tokens", "new-token", "import-csv", "paste"),
+    *("drift", "upload-roster-file", "check-drift", "schedule-drift", "choose-drift", "first-roster-file"),
+    "roster-schema",
     *("api:list_members", "api:create_plan", "api:list_audit", "api:openapi", "api:nowhere"),
 }
 LEAVING = {"logout", "end-sessions"}
 
 
 def has_id(name: str) -> bool:
-    return bool(set(ADDRESSES[name].pattern.converters) - {"field"})
+    return bool(set(ADDRESSES[name].pattern.converters) - {"field", "provider"})
 
 
 def test_every_address_has_its_case():
@@ -177,6 +192,7 @@ def both(connection: Connection, connect: Any, ids: Ids) -> tuple[Organization, 
     plan = Plan.objects.get(pk=ids.plan_id)
     PlanRow.objects.create(plan=plan, position=0, action="change", verdict="will")
     Selection.objects.create(session_key="x", organization=northwinds)
+    DriftWatch.objects.create(organization=northwinds)
     assert all(model.objects.filter(**{model.objects.owner: northwinds}).exists() for model in OWNED)
     return northwinds, harbors
 

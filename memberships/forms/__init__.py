@@ -179,7 +179,14 @@ class AuditFilterForm(forms.Form):
     channel = forms.ChoiceField(
         label="Where",
         required=False,
-        choices=[("", "All"), ("dashboard", "Here"), ("api", "API"), ("outside", "Outside this dashboard")],
+        choices=[
+            ("", "All"),
+            ("dashboard", "Here"),
+            ("api", "API"),
+            ("command line", "Command line"),
+            ("schedule", "Schedule"),
+            ("outside", "Outside this dashboard"),
+        ],
     )
     outcome = forms.ChoiceField(
         label="Outcome",

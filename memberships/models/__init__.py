@@ -6,6 +6,7 @@ from .limits import Window
 from .operation import Cursor, Sink, Worker
 from .plans import Cause, Job, Outcome, Plan, PlanRow
 from .roster import MirroredGroup, MirroredMember, MirroredRole, Selection
+from .rosterfile import DriftWatch, RosterFile
 from .tokens import Scope, Token
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Cause",
     "Connection",
     "Cursor",
+    "DriftWatch",
     "Job",
     "Login",
     "MirroredGroup",
@@ -22,6 +24,7 @@ __all__ = [
     "Outcome",
     "Plan",
     "PlanRow",
+    "RosterFile",
     "Scope",
     "Selection",
     "Sink",

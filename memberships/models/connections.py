@@ -45,6 +45,8 @@ class Organization(models.Model):
     # The latest audit entries of something done outside, and of power given there: most pages need look no further.
     outside_number = models.PositiveBigIntegerField(default=0)
     outside_power_number = models.PositiveBigIntegerField(default=0)
+    # How many people weren't as the roster file says when that was last looked at.
+    drift_number = models.PositiveIntegerField(default=0)
     # Up to which audit entry somebody has said of outside grants of power: I have seen this.
     acknowledged_number = models.PositiveBigIntegerField(default=0)
 
@@ -109,6 +111,8 @@ class Connection(models.Model):
     person: Connection | None = None
     login: Login | None = None
     token: Token | None = None
+    # Nobody waits for a page: what is read with it may wait out a rate limit. Not stored.
+    patient = False
 
     class Meta:
         constraints = [

@@ -56,6 +56,8 @@ class Plan(models.Model):
     brake_reasons = models.JSONField(default=list)
     # Somebody can manage the organization by it who could not before: applying it takes a fresh sign-in.
     gives_power = models.BooleanField(default=False)
+    # How many people must stay able to manage, where the file it comes from asks for more than the installation does.
+    minimum_managers = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     applied_at = models.DateTimeField(null=True)
@@ -193,6 +195,8 @@ class Job(models.Model):
     note = models.CharField(max_length=300, blank=True)
     not_before = models.DateTimeField(null=True)
     stop_requested = models.BooleanField(default=False)
+    # It runs with an API key that is stored nowhere: no worker can take it up, only the command that has the key.
+    by_key = models.BooleanField(default=False)
     # When the queue was last told about it, and how often unknown rows were read again without an answer.
     offered_at = models.DateTimeField(null=True)
     settle_tries = models.PositiveIntegerField(default=0)

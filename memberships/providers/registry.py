@@ -22,6 +22,10 @@ _CLIENTS: Mapping[str, Any] = {SIGN_IN: CloseProvider, ATTACHED: CommerceLayerPr
 _TOKENS = {ATTACHED: commerce_layer_token.token}
 
 
+def names() -> list[str]:
+    return list(_CAPABILITIES)
+
+
 def capabilities(name: str) -> Capabilities:
     return _CAPABILITIES[name]
 

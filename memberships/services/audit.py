@@ -23,6 +23,8 @@ from .wording import Words
 CHANNEL_SCREEN = "dashboard"
 CHANNEL_OUTSIDE = "outside"
 CHANNEL_API = "api"
+CHANNEL_COMMAND = "command line"
+CHANNEL_SCHEDULE = "schedule"
 
 _HASHED = (
     "number", "event", "channel", "actor_id", "actor_name", "through", "member_id", "member_name", "member_email",
@@ -159,11 +161,14 @@ def _about_token(connection: Connection, event: str, token: Token) -> AuditEntry
     return entry
 
 
-def plan_applied(plan: Plan, connection: Connection, event: str = "plan.applied") -> AuditEntry:
+def plan_applied(
+    plan: Plan, connection: Connection, event: str = "plan.applied", *, channel: str = ""
+) -> AuditEntry:
     entry = _by(connection, event, connection.token or plan.token)
-    entry.plan_id, entry.reason = plan.pk, plan.reason
-    # Where it was applied, which may be another door than the one it came through.
-    entry.channel = CHANNEL_API if connection.token else plan.channel
+    entry.plan_id, entry.reason, entry.channel = plan.pk, plan.reason, channel or plan.channel
+    if plan.brake_number:
+        entry.field, entry.after = "confirmed", plan.brake_number
+        entry.after_text = f"{plan.brake_number:,} typed to confirm"
     return entry
 
 
@@ -223,6 +228,23 @@ def made_late(entry: AuditEntry, plan: Plan) -> AuditEntry:
     by = plan.job.person or connection
     entry.actor_id, entry.actor_name = by.user_id, by.name or by.email
     entry.channel, entry.reason, entry.plan_id = plan.channel, plan.reason, plan.pk
+    return entry
+
+
+def command_run(connection: Connection, command: str) -> AuditEntry:
+    entry = _by(connection, "command.run")
+    entry.item_kind, entry.item_name, entry.channel = "command", command, CHANNEL_COMMAND
+    return entry
+
+
+def roster_file(
+    connection: Connection, event: str, name: str, *, text: str = "", channel: str = CHANNEL_SCREEN
+) -> AuditEntry:
+    """Something that was done to, or found by, a version of the roster file; `text` says what."""
+    entry = _by(connection, event)
+    entry.item_kind, entry.item_name, entry.channel = "roster file", name, channel
+    if text:
+        entry.field, entry.after_text = "result", text[:300]
     return entry
 
 

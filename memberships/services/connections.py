@@ -19,7 +19,7 @@ from memberships.providers import Capabilities, MembershipProvider, registry
 from memberships.providers.errors import Detached, Disconnected, ProviderError, Refused, Unavailable
 from memberships.providers.http import Credentials
 
-from . import audit, metrics, oauth, tokens
+from . import api_key, audit, metrics, oauth, tokens
 from .client_credentials import StoredSecret
 from .configuration import served, setting
 from .observing import Observed
@@ -86,9 +86,11 @@ def address(organization: Organization, path: str) -> str:
 
 def provider_for(connection: Connection, *, patient: bool = False) -> MembershipProvider:
     """The remote organization in this person's name. `patient` for jobs, which may wait; pages never do."""
+    patient = patient or connection.patient
     stored = StoredSecret if connection.added_by_id else oauth.StoredToken
     organization = connection.organization
-    return client(organization.provider, stored(connection.pk), organization.remote_id, patient=patient)
+    credentials = api_key.of(connection) or stored(connection.pk)
+    return client(organization.provider, credentials, organization.remote_id, patient=patient)
 
 
 def client(
@@ -415,7 +417,7 @@ def access(connection: Connection) -> Access:
             return person
         must_be_backed(connection)
     now = timezone.now()
-    if not connection.usable:
+    if not (connection.usable or api_key.of(connection)):
         if connection.added_by_id:
             raise Detached(str(StoredSecret.ended))
         raise Disconnected(oauth.RECONNECT)

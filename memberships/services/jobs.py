@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import math
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Count
+from django.db.models import Count, Q
 from django.tasks import task
 from django.utils import timezone
 
@@ -35,6 +36,8 @@ _OFFER_AGAIN = timedelta(seconds=5)
 
 def offer(job: Job, run_after: datetime | None = None) -> None:
     """Tell the queue that there is something to do; the rows hold what."""
+    if job.by_key:
+        return
     Job.objects.filter(pk=job.pk).update(offered_at=timezone.now())
     run_job.using(run_after=run_after).enqueue(str(job.pk))
 
@@ -42,7 +45,7 @@ def offer(job: Job, run_after: datetime | None = None) -> None:
 def sweep() -> None:
     """Offer every open job that nobody works on: after a crash, a lost message, or a wait that is over."""
     now = timezone.now()
-    for job in Job.objects.filter(state__in=OPEN).select_related("organization"):
+    for job in Job.objects.filter(state__in=OPEN, by_key=False).select_related("organization"):
         held = job.organization.writer_until is not None and job.organization.writer_until > now
         waits = job.not_before is not None and job.not_before > now
         offered = job.offered_at is not None and now - job.offered_at < _OFFER_AGAIN
@@ -56,8 +59,8 @@ def _claim(job: Job) -> bool:
     return same.update(offered_at=timezone.now()) > 0
 
 
-def run(job_id: str | UUID) -> None:
-    """Do what is left of one job; safe to run again, by anyone, at any time.
+def run(job_id: str | UUID, watch: Callable[[], object] = lambda: None) -> None:
+    """Do what is left of one job; safe to run again, by anyone, at any time. `watch` is called before each step.
 
     Returns early when someone else writes to the organization, or when it has to wait.
     """
@@ -65,21 +68,21 @@ def run(job_id: str | UUID) -> None:
     organization_id = job.organization.remote_id
     with context.about(job_id=job.pk, plan_id=job.plan_id, organization_id=organization_id):
         try:
-            _run(job)
+            _run(job, watch)
         except Exception:
             # The queue notes it too, but no longer knows which job it was.
             log.exception("this turn broke off")
             raise
 
 
-def _run(job: Job) -> None:
+def _run(job: Job, watch: Callable[[], object]) -> None:
     lease = Lease.take(job.organization) if _is_due(job) else None
     if lease is None:
         return
     try:
         # Whoever had the lease until just now may have ended or put off this very job.
         if _is_due(job := _load(job.pk)):
-            _turn(job, lease)
+            _turn(job, lease, watch)
     except LeaseLost:
         log.warning("another worker took over")
         return
@@ -113,12 +116,12 @@ def _is_due(job: Job) -> bool:
     return job.state in OPEN and (job.not_before is None or job.not_before <= soon)
 
 
-def _turn(job: Job, lease: Lease) -> None:
+def _turn(job: Job, lease: Lease, watch: Callable[[], object]) -> None:
     """Go on until the end, or until the job has to wait. Raises LeaseLost."""
     Job.objects.filter(pk=job.pk, claimed_at=None).update(claimed_at=timezone.now())
     _park(job, lease, Job.State.RUNNING, "")
     try:
-        Run(job, lease).go()
+        Run(job, lease, watch).go()
     except Disconnected as error:
         _park(job, lease, Job.State.PAUSED, str(error))
     except Later as error:
@@ -138,7 +141,10 @@ def _refresh_after(job: Job) -> None:
         kind=Kind.MEMBER, action=Action.CHANGE
     )
     if moved.exists() and roster.claim_refresh(job.organization):
-        roster.refresh_roster.enqueue(job.connection_id)
+        if job.by_key:
+            roster.refresh(job.connection)
+        else:
+            roster.refresh_roster.enqueue(job.connection_id)
 
 
 def _park(job: Job, lease: Lease, state: Job.State, note: str, not_before: datetime | None = None) -> None:
@@ -175,9 +181,14 @@ def resume(connection: Connection) -> None:
 def stop(job: Job) -> bool:
     """Ask a job to end after the call under way. False when it has ended already.
 
-    One that waits for a sign-in ends at once: what has no answer then stays unknown, for nobody can look.
+    One that waits for a sign-in, or for a command whose key it needs, ends at once: what has no answer then stays
+    unknown, for nobody can look.
     """
-    ended = Job.objects.filter(pk=job.pk, state=Job.State.PAUSED).update(
+    now = timezone.now()
+    unheld = Q(organization__writer_until=None) | Q(organization__writer_until__lt=now)
+    nobodys = Q(state=Job.State.PAUSED) | (Q(by_key=True, state__in=OPEN) & unheld)
+    abandoned = Job.objects.filter(nobodys, pk=job.pk).values("pk")
+    ended = Job.objects.filter(pk__in=abandoned).update(
         state=Job.State.FINISHED, stop_requested=True, note=STOPPED, finished_at=timezone.now()
     )
     if ended:

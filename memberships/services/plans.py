@@ -17,7 +17,7 @@ from memberships.domain.people import ROLE
 from memberships.domain.plan import Action, Row, Verdict
 from memberships.models import Connection, Job, Organization, Plan, PlanRow
 
-from . import audit, jobs, quota
+from . import api_key, audit, jobs, quota
 
 
 class CannotApply(Exception):
@@ -157,11 +157,13 @@ def apply(
     fingerprint: str,
     typed: str,
     proof: SignedIn | Unattended = Unattended.REFUSED,
+    channel: str = "",
 ) -> Job:
     """Start the one job of this plan, in the name of whoever presses the button. Pressed twice, it is one job.
 
     `proof` is what shows that it is them: a plan that lets somebody manage the organization takes a sign-in not older
-    than ten minutes. Raises CannotApply with a sentence.
+    than ten minutes. `channel` says where the button is, when not where the plan was made. Raises CannotApply with a
+    sentence.
     """
     if job := Job.objects.filter(plan=plan).first():
         return job
@@ -190,11 +192,9 @@ def apply(
     with transaction.atomic():
         plan.organization.hold()
         now = timezone.now()
-        if sends:
-            # Two plans, each within the limit when it was reviewed, may be too much together.
-            Organization.objects.select_for_update().get(pk=plan.organization_id)
-            if overrun := quota.overrun(plan.organization, sends):
-                raise CannotApply(overrun)
+        # Two plans, each within the limit when it was reviewed, may be too much together.
+        if sends and (overrun := quota.overrun(plan.organization, sends)):
+            raise CannotApply(overrun)
         if not Plan.objects.filter(pk=plan.pk, applied_at=None, expires_at__gt=now).update(applied_at=now):
             if job := Job.objects.filter(plan=plan).first():
                 return job
@@ -205,10 +205,12 @@ def apply(
             connection=connection,
             person=connection.person,
             token=connection.token,
+            by_key=api_key.acts(connection),
             created_at=now,
         )
         events = ["plan.applied", *(["plan.number_typed"] if unattended else [])]
-        audit.record(plan.organization, [audit.plan_applied(plan, connection, event) for event in events])
+        entries = [audit.plan_applied(plan, connection, event, channel=channel) for event in events]
+        audit.record(plan.organization, entries)
         jobs.offer(job)
     return job
 

@@ -28,6 +28,7 @@ from memberships.domain.people import (
 )
 from memberships.domain.plan import Action, Edit, Row, Verdict, fingerprint
 from memberships.domain.proposals import Ways
+from memberships.domain.rails import NO_RAILS, Rails
 from memberships.domain.wishes import Fault, Wish, matched
 from memberships.models import Cause, Connection, Job, Outcome, Plan, PlanRow
 from memberships.providers import FieldKind
@@ -176,13 +177,30 @@ def wishes(
     faults: Sequence[Fault] = (),
     source: str = "",
     live: Live | None = None,
+    rails: Rails = NO_RAILS,
+    unchanged: int = 0,
     **note: Unpack[Note],
 ) -> Plan:
     """Plan what each of these people is wished to be, and have. Who isn't named is left alone.
 
     `faults` were found before and are kept with the plan as blocked rows; `source` is where the wishes come from, such
-    as the name of a file. Who has `live` already, from `read`, gives it.
+    as the name of a file. Who has `live` already, from `read`, gives it. `unchanged` is how many more people are as
+    wished already. Raises NothingLeft when `rails` forbid it.
     """
+    rows, live = wished(connection, wanted, faults=faults, live=live)
+    return store(
+        connection, Plan.Kind.FILE, rows, live, source=source, rails=rails, unchanged=unchanged, **note
+    )
+
+
+def wished(
+    connection: Connection,
+    wanted: Sequence[Wish],
+    *,
+    faults: Sequence[Fault] = (),
+    live: Live | None = None,
+) -> tuple[list[Row], Live]:
+    """The rows that these wishes come to, before any guard, and what they were set against."""
     live = live or read(connection)
     provider, its_capabilities = provider_for(connection), capabilities(connection.organization)
     live = _with_details(connection, live, wanted)
@@ -194,8 +212,7 @@ def wishes(
         max(0, seats[0] - seats[1]) if seats else None,
     )
     rows = proposals.wished(wanted, live.roster, live.roles, ways, faults)
-    rows = [_warned(connection, live, row) for row in _with_apps(connection, rows)]
-    return store(connection, Plan.Kind.FILE, rows, live, source=source, **note)
+    return [_warned(connection, live, row) for row in _with_apps(connection, rows)], live
 
 
 def _with_details(connection: Connection, live: Live, wanted: Sequence[Wish]) -> Live:
@@ -522,20 +539,28 @@ def store(
     *,
     origin: Job | None = None,
     source: str = "",
+    rails: Rails = NO_RAILS,
+    unchanged: int = 0,
     **note: Unpack[Note],
 ) -> Plan:
-    """Pass the rows through the guards and keep them as a plan. From a file, of that name, it says what they do."""
+    """Pass the rows through the guards and keep them as a plan. From a file, of that name, it says what they do.
+
+    Raises NothingLeft when `rails` forbid it.
+    """
     its_capabilities = capabilities(connection.organization)
     now = Situation(
         live.roster,
         live.roles,
         connection.user_id,
-        settings.MINIMUM_MANAGERS,
+        max(settings.MINIMUM_MANAGERS, rails.minimum_managers),
         live.items,
         its_capabilities.manage_permission_name,
         connection.actor.email,
     )
-    rows = pins.cautioned(connection, guards.review(rows, now), live.roster.members)
+    rows = guards.review(rails.held(rows, now), now)
+    if reason := rails.broken(rows, now):
+        raise NothingLeft(reason)
+    rows = pins.cautioned(connection, rows, live.roster.members)
     rows = quota.within(connection.organization, rows)
     brake = guards.brake(rows, now)
     unlisted = 0
@@ -556,13 +581,14 @@ def store(
             wanted=dict(wanted or {}),
             title=note.get("title", "")[:400],
             names=names,
-            unlisted=unlisted,
+            unlisted=unlisted + unchanged,
             reason=note["reason"],
             channel=note["channel"],
             fingerprint=fingerprint(connection.organization.remote_id, rows),
             brake_number=brake.number if brake else 0,
             brake_reasons=list(brake.reasons) if brake else [],
             gives_power=guards.gives_power(rows, now),
+            minimum_managers=rails.minimum_managers,
             created_at=created_at,
             expires_at=created_at + timedelta(seconds=settings.PLAN_EXPIRES_S),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from django.db import transaction
@@ -56,7 +56,8 @@ class Later(Exception):
 class Run:
     """Everything a job's rows are going through now. What must survive a crash is in the rows, nothing here is."""
 
-    def __init__(self, job: Job, lease: Lease) -> None:
+    def __init__(self, job: Job, lease: Lease, watch: Callable[[], object] = lambda: None) -> None:
+        self.watch = watch
         self.job = job
         self.lease = lease
         self.organization = job.organization
@@ -200,6 +201,7 @@ class Run:
         return next(filter(None, found), "")
 
     def must_stop(self) -> bool:
+        self.watch()
         if self.note:
             return True
         if Job.objects.filter(pk=self.job.pk, stop_requested=True).exists():
@@ -230,6 +232,9 @@ class Run:
         self.now = reads.situation(
             self.provider, self.job.connection, roles, rows, sent=sent, beat=self.lease.renew
         )
+        # What the plan's file asks for can only be stricter.
+        minimum = max(self.now.minimum_managers, self.job.plan.minimum_managers)
+        self.now = replace(self.now, minimum_managers=minimum)
         self.words.roles = roles
         permit(self.job.connection, self.may_write())
         self.fresh, self.behind, self.queue = True, False, None

@@ -115,6 +115,19 @@ class Vocabulary:
         """Raises Misunderstood."""
         return self._views.id_of(said)
 
+    def role_name(self, role_id: str) -> str:
+        """What stands for a role in a file: its name, or its id where the name doesn't stand for it alone."""
+        return self._roles.called(role_id)
+
+    def profile_name(self, profile_id: str) -> str:
+        return self._profiles.called(profile_id)
+
+    def group_name(self, group_id: str) -> str:
+        return self._groups.called(group_id)
+
+    def view_name(self, view_id: str) -> str:
+        return self._views.called(view_id)
+
     def status(self, said: object) -> Status:
         """Raises Misunderstood."""
         word = _folded(str(said))
@@ -132,23 +145,37 @@ class _Names:
         self.what = what
         self._names = dict(pairs)
         self._ids: dict[str, list[str]] = {}
+        self._called: dict[str, str] = {}
         for pk, name in self._names.items():
             self._ids.setdefault(_folded(name), []).append(pk)
 
     def id_of(self, said: object) -> str:
         word = str(said).strip()
+        if word in self._names:
+            return word
         # Where names differ only in capitals, the one that is written alike is meant.
         exactly = [pk for pk in self._ids.get(_folded(word), ()) if self._names[pk] == word]
         found = exactly if len(exactly) == 1 else self._ids.get(_folded(word), [])
         if len(found) == 1:
             return found[0]
-        if word in self._names:
-            return word
         if found:
             raise Misunderstood(
                 f"{len(found)} {self.what}s are called “{_short(word)}”: write the id of the one you mean."
             )
         raise Misunderstood(f"There is no {self.what} called “{_short(word)}”.{self._known()}")
+
+    def called(self, pk: str) -> str:
+        """The name that means this one and nothing else, or else the id."""
+        if pk not in self._called:
+            self._called[pk] = self._name_of(pk)
+        return self._called[pk]
+
+    def _name_of(self, pk: str) -> str:
+        name = self._names.get(pk, "")
+        try:
+            return name if name and name == name.strip() and self.id_of(name) == pk else pk
+        except Misunderstood:
+            return pk
 
     def _known(self) -> str:
         if not 0 < len(self._names) <= 12:

@@ -17,7 +17,7 @@ from django.db import Error, close_old_connections, connections
 from huey.contrib.djhuey import HUEY
 
 from dashboard import processes
-from memberships.services import audit_stream, jobs, selection, throttle, workers
+from memberships.services import audit_stream, drift, jobs, selection, throttle, workers
 from memberships.services import connections as sign_ins
 
 log = logging.getLogger(__name__)
@@ -82,6 +82,7 @@ def _sweep(stopped: threading.Event) -> None:
                 heartbeat.beat()
                 beaten = time.monotonic()
             jobs.sweep()
+            drift.sweep()
             if time.monotonic() - tidied > _TIDY_S:
                 tidied = time.monotonic()
                 # Of all workers one does it.

@@ -69,6 +69,13 @@ class CloseProvider(Client):
         """Source: https://developer.close.com/api/resources/users"""
         return answers.actor(self.api.call("GET", "me/"), self.organization_id)
 
+    def organizations(self) -> list[tuple[str, str]]:
+        """Those this person manages; an API key is good for one of them.
+
+        Source: https://developer.close.com/api/resources/users
+        """
+        return answers.managed(self.api.call("GET", "me/"))
+
     def roster(self) -> Roster:
         """One call for everyone, active or not.
 

@@ -147,6 +147,17 @@ def actor(raw: object, organization_id: str) -> Actor:
     return Actor(me.id, full_name, (me.email or "").lower(), organization_id, name, MANAGE in granted)
 
 
+def managed(raw: object) -> list[tuple[str, str]]:
+    """Ids and names of the organizations this person can manage."""
+    me = _typed(raw, _Me)
+    names = {o.id: o.name for o in me.organizations}
+    return [
+        (m.organization_id, names.get(m.organization_id, ""))
+        for m in me.memberships
+        if MANAGE in m.permissions_granted
+    ]
+
+
 def role(raw: object) -> Role:
     found = _typed(raw, _Role)
     settings: dict[str, Value] = {
