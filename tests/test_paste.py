@@ -105,10 +105,3 @@ def test_people_of_another_organization_are_not_found(outsider, connection):
 
 def test_reading_the_address_of_the_box_leads_to_the_list(admin):
     assert Page.visit(admin, "/members/selection/paste/?q=sam").address == "/members/?q=sam"
-
-
-def test_of_very_many_who_are_not_found_some_are_named_and_all_stay_in_the_box(admin):
-    names = "\n".join(f"No {n}" for n in range(300))
-    page = Page.visit(admin, "/members/").press("Select", {"Names or e-mail addresses": names})
-    assert "No 49. The others are in the box, too." in page.text
-    assert page.field("Names or e-mail addresses").value == names
