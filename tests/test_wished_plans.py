@@ -15,7 +15,7 @@ from memberships.models import Connection, Job, Organization, Outcome, Plan, Pla
 from memberships.services import details, jobs, plans, proposals
 from sandbox.rehearsal import GROUPS, NORTHWIND_DOMAIN, SUPPORT_LEAD
 from tests.pages import Page
-from tests.steps import people
+from tests.steps import just_signed_in, people
 
 NEW = f"new.person@{NORTHWIND_DOMAIN}"
 SETTINGS = ("auto_record_calls", "track_email_opens", "may_workflows_impersonate", "hangup_recording_url")
@@ -35,7 +35,8 @@ def run(connection: Connection, work):
 
     def run(plan: Plan) -> Job:
         me = Connection.objects.get(pk=connection.pk)
-        job = plans.apply(plan, me, fingerprint=plan.fingerprint, typed=str(plan.brake_number or ""))
+        typed = str(plan.brake_number or "")
+        job = plans.apply(plan, me, fingerprint=plan.fingerprint, typed=typed, proof=just_signed_in())
         work()
         job.refresh_from_db()
         return job
@@ -211,7 +212,7 @@ def test_a_worker_that_dies_between_coming_and_the_rest_is_taken_up(
     """However far it came: nobody is invited twice, and everybody gets all."""
     plan = propose(Wish(2, NEW, fields={"role": roles["Admin"], "auto_record_calls": "enabled"}))
     me = Connection.objects.get(pk=connection.pk)
-    job = plans.apply(plan, me, fingerprint=plan.fingerprint, typed="1")
+    job = plans.apply(plan, me, fingerprint=plan.fingerprint, typed="1", proof=just_signed_in())
     writes = 0
 
     def dying(query: QuerySet, **fields: Any) -> int:

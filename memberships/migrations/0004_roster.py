@@ -11,6 +11,26 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AlterField(
+            model_name="plan",
+            name="kind",
+            field=models.CharField(
+                choices=[
+                    ("change", "Change"),
+                    ("invite", "Invite"),
+                    ("deactivate", "Deactivate"),
+                    ("reactivate", "Reactivate"),
+                    ("resend", "Resend"),
+                    ("leave", "Leave"),
+                    ("role", "Role"),
+                    ("group", "Group"),
+                    ("file", "File"),
+                    ("drift", "Drift"),
+                    ("undo", "Undo"),
+                ],
+                max_length=20,
+            ),
+        ),
         migrations.AddField(
             model_name="job",
             name="by_key",
