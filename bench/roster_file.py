@@ -1,4 +1,4 @@
-"""Planning a roster file of 10,000 people, against reading that file and the mirror alone."""
+"""Planning a roster file of 10,000 people, against reading that file and everybody and nothing else."""
 
 from __future__ import annotations
 
@@ -50,7 +50,8 @@ def measure() -> list[Line]:
         Line("plan the file", plan_s * 1000, "ms"),
         Line("read the file and everybody at Close", read_s * 1000, "ms"),
         Line("read the file and the mirror", mirror_s * 1000, "ms"),
-        Line("plan : read the file and the mirror", plan_s / mirror_s, limit=2.0),
+        Line("plan : read the file and everybody", plan_s / read_s, limit=2.0),
+        Line("plan : read the file and the mirror", plan_s / mirror_s),
         Line("most memory", most, "MB", limit=300.0),
         Line("with half the entries", most_of_half, "MB"),
     ]

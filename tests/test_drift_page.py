@@ -139,6 +139,8 @@ def test_reverting_goes_to_a_plan_on_the_review_page_and_back_to_the_file(
     page = Page.visit(admin, "/drift/")
     review = tick(page, "Revert to the file", label_of(page))
     assert review.heading == "Review"
+    assert "Change 1 person, as in the roster file, version 1." in review.text
+    assert review.link("Drift") == "/drift/"
     assert not changes(close)
     apply(review)
     work()

@@ -115,7 +115,7 @@ def test_a_plan_is_printed_with_symbols_words_a_legend_and_one_total_and_sends_n
     code, printed = roster("plan", str(dumped))
     lines = [" ".join(line.split()) for line in printed.splitlines()]
     assert code == CHANGES
-    assert any(line.startswith("+ invite new@northwind-rehearsal.example as User") for line in lines)
+    assert "+ invite new@northwind-rehearsal.example as User" in lines
     assert any(
         line.startswith("~ change ") and line.endswith("Role: User → Restricted User") for line in lines
     )

@@ -28,6 +28,7 @@ class Plan(models.Model):
         ROLE = "role"
         GROUP = "group"
         FILE = "file"
+        DRIFT = "drift"
         UNDO = "undo"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -66,6 +67,11 @@ class Plan(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.id}"
+
+    @property
+    def from_file(self) -> bool:
+        """Does it say of each person what they should be? Then everyone waits for themselves alone."""
+        return self.kind in (self.Kind.FILE, self.Kind.DRIFT)
 
     @property
     def by(self) -> Connection:

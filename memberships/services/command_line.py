@@ -138,7 +138,7 @@ def start(its_plan: Plan, connection: Connection, *, confirm: str) -> Job:
 
     Raises Moved, CannotApply, NotAllowed and ProviderError.
     """
-    job = Job.objects.filter(plan=its_plan).select_related("connection").first()
+    job = Job.objects.filter(plan=its_plan).select_related("connection", "person").first()
     if job is None:
         patiently(connection, lambda: proposals.read(connection))
         if sentences := moved(its_plan, connection):
@@ -152,7 +152,7 @@ def start(its_plan: Plan, connection: Connection, *, confirm: str) -> Job:
             proof=plans.Unattended.NUMBER_TYPED,
             channel=audit.CHANNEL_COMMAND,
         )
-    if job.connection_id != connection.pk:
+    if (job.connection, job.person) != (connection, connection.person):
         raise plans.CannotApply(
             f"This plan was applied by {job.by.name or job.by.email}: it is theirs to go on with."
         )

@@ -278,7 +278,7 @@ def revert(connection: Connection, keys: Collection[str], **note: Unpack[Note]) 
         raise proposals.NothingLeft("They are as the file says by now.")
     compared = replace(compared, unchanged=0)
     source = f"the roster file, {file}"
-    return file_plans.plan(connection, compared, wanted, source=source, **note)
+    return file_plans.plan(connection, compared, wanted, source=source, kind=Plan.Kind.DRIFT, **note)
 
 
 def adopt(connection: Connection, keys: Sequence[str]) -> RosterFile:

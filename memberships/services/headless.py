@@ -56,8 +56,10 @@ def _by_key(wanted: str, key: ApiKey) -> Iterator[Connection]:
     if not wanted and len(mine) == 1:
         (remote_id,) = mine
     if not remote_id and mine:
+        # The key is good for one of them, but nobody says for which.
+        listed = ", ".join(f"{pk} ({name})" for pk, name in mine.items())
         raise Undecided(
-            f"This API key's person manages {len(mine)} organizations: name one with --organization."
+            f"Whose API key this is manages {len(mine)} organizations: name one with --organization, of {listed}."
         )
     if remote_id not in mine:
         permission = registry.capabilities(registry.SIGN_IN).manage_permission

@@ -94,7 +94,7 @@ def people(plan: Plan) -> int:
 def in_steps(plan: Plan) -> bool:
     """Do its rows wait for each other, stage by stage? In a file everyone waits for themselves alone."""
     origin = plan.origin.plan if plan.origin else plan
-    return Plan.Kind.FILE not in (plan.kind, origin.kind)
+    return not (plan.from_file or origin.from_file)
 
 
 _MOST_CAUTIONS = 5

@@ -128,7 +128,8 @@ class Report:
                 yield f"{seen(told.label)}: {seen(told.after)}"
             else:
                 yield f"{seen(told.label)}: {seen(told.before)} → {seen(told.after)}"
-        if row.reason:
+        # That somebody invited is new goes without saying.
+        if row.reason and (row.via or row.verdict is Verdict.BLOCKED or row.action is not Action.INVITE):
             yield seen(row.reason)
 
 

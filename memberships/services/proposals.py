@@ -179,6 +179,7 @@ def wishes(
     live: Live | None = None,
     rails: Rails = NO_RAILS,
     unchanged: int = 0,
+    kind: Plan.Kind = Plan.Kind.FILE,
     **note: Unpack[Note],
 ) -> Plan:
     """Plan what each of these people is wished to be, and have. Who isn't named is left alone.
@@ -188,9 +189,7 @@ def wishes(
     wished already. Raises NothingLeft when `rails` forbid it.
     """
     rows, live = wished(connection, wanted, faults=faults, live=live)
-    return store(
-        connection, Plan.Kind.FILE, rows, live, source=source, rails=rails, unchanged=unchanged, **note
-    )
+    return store(connection, kind, rows, live, source=source, rails=rails, unchanged=unchanged, **note)
 
 
 def wished(
@@ -564,7 +563,7 @@ def store(
     rows = quota.within(connection.organization, rows)
     brake = guards.brake(rows, now)
     unlisted = 0
-    if kind is Plan.Kind.FILE:
+    if kind in (Plan.Kind.FILE, Plan.Kind.DRIFT):
         rows, unlisted = _listed(rows)
         note = _titled(note, wording.deeds(rows, its_capabilities, source))
     # What an earlier plan knew by name may be gone by now.

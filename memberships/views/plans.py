@@ -344,6 +344,8 @@ def _back(its_plan: Plan, *, sent: bool = False) -> tuple[str, str]:
         return leaver.name if sent else f"Leaving: {leaver.name}", reverse(page, args=[leaver.member_id])
     if its_plan.kind == Plan.Kind.FILE and its_plan.channel == audit.CHANNEL_SCREEN and not sent:
         return "Import CSV", reverse("import-csv")
+    if its_plan.kind == Plan.Kind.DRIFT:
+        return "Drift", reverse("drift")
     first = its_plan.rows.order_by("position").first()
     if first and first.kind in (Kind.ROLE, Kind.GROUP):
         return f"{first.kind.capitalize()}s", reverse(f"{first.kind}s")

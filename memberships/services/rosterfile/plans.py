@@ -36,6 +36,7 @@ def plan(
     wanted: Sequence[Wish],
     *,
     source: str,
+    kind: Plan.Kind = Plan.Kind.FILE,
     **note: Unpack[Note],
 ) -> Plan:
     """Keep these wishes as a plan, within the rails of the file. Raises NothingLeft where they forbid it."""
@@ -48,6 +49,7 @@ def plan(
             source=source,
             live=live,
             rails=rails,
+            kind=kind,
             unchanged=comparison.unchanged,
             **note,
         ),
