@@ -203,7 +203,7 @@ def _headings(row: Line) -> tuple[str, ...]:
 def _problem(row: Line, width: int, encoding: str) -> str:
     if any(ord(letter) in _NO_LETTERS for cell in row.cells if not cell.isascii() for letter in cell):
         return f"Has letters in another encoding than the rest of the file, which is {encoding}."
-    if any("\ufffd" in cell for cell in row.cells) and encoding == "UTF-16":
+    if encoding == "UTF-16" and any("\ufffd" in cell for cell in row.cells):
         return "Has letters that are not UTF-16 like the rest of the file."
     # Spreadsheets write empty cells as far as anything was ever typed.
     cells = row.cells if any(row.cells[width:]) else row.cells[:width]

@@ -86,10 +86,10 @@ def _meant(wish: Wish, roster: Roster, by_email: Mapping[str, list[Member]]) -> 
                 None,
                 f"Nobody in {roster.organization_name or 'this organization'} has the id {_short(wish.member_id)}.",
             )
-        if alike and member.user_id not in {other.user_id for other in alike}:
+        if alike and all(other.user_id != member.user_id for other in alike):
             return None, f"The id is {member.name or member.email}'s, but {wish.email} is somebody else's."
         return member, ""
-    if len({member.user_id for member in alike}) > 1:
+    if len(alike) > 1 and len({member.user_id for member in alike}) > 1:
         return None, f"{len(alike)} people have the address {wish.email}: give the id."
     if alike:
         return next((member for member in alike if member.active), alike[0]), ""

@@ -10,7 +10,7 @@ from typing import Unpack
 
 from memberships.domain.metadata import one_break
 from memberships.domain.people import Member, Status, Value, metadata_key, searchable
-from memberships.domain.sheets import Line, Sheet, Unreadable, clears, unguarded
+from memberships.domain.sheets import Line, Sheet, Unreadable, clears, guarded, unguarded
 from memberships.domain.sheets import read as read_sheet
 from memberships.domain.wishes import Fault, Wish, matched
 from memberships.models import Connection, Organization, Plan
@@ -113,7 +113,12 @@ class _Reader:
         )
         self.columns = _Columns(self.vocabulary)
         self.placed = self.columns.placed(sheet.headings)
-        self.written = cache(lambda field, value: one_break(written(self.words, field, value)))
+        self.settable = [
+            (column, number)
+            for column, number in self.placed.items()
+            if column not in (_ID, _EMAIL, _NAME, _MANAGES)
+        ]
+        self.exported = cache(lambda field, value: guarded(written(self.words, field, value)))
         self.status = cache(self.vocabulary.status)
         self.differing: Counter[str] = Counter()
 
@@ -157,19 +162,18 @@ class _Reader:
         fields: dict[str, Value] = {}
         status: Status | None = None
         problems: list[str] = []
-        for column, number in self.placed.items():
+        for column, number in self.settable:
             cell = line.cells[number]
-            if column in (_ID, _EMAIL, _NAME, _MANAGES) or not cell.strip():
+            # What an export wrote is nobody's wish, also where it couldn't be written today.
+            exported = self.exported(column, member.value(column)) if member is not None else ""
+            if cell == exported or not cell.strip():
                 continue
             try:
                 if column == _STATUS:
                     status = self.status(unguarded(cell))
                 elif clears(cell):
                     fields[column] = self.vocabulary.cleared(column)
-                # What an export wrote is nobody's wish, also where it couldn't be written today.
-                elif member is None or one_break(unguarded(cell)) != self.written(
-                    column, member.value(column)
-                ):
+                elif not exported or one_break(unguarded(cell)) != one_break(unguarded(exported)):
                     fields[column] = self.vocabulary.value(column, unguarded(cell))
             except Misunderstood as problem:
                 problems.append(str(problem))
@@ -183,8 +187,11 @@ class _Reader:
         """Count what was changed that can't be changed here."""
         held = {_NAME: member.name, _EMAIL: member.email, _MANAGES: "yes" if member.can_manage else "no"}
         for column, text in held.items():
-            said = " ".join(self._cell(line, column).split()).lower()
-            if said and said != " ".join(text.split()).lower():
+            said = self._cell(line, column)
+            if said not in ("", text) and " ".join(said.split()).lower() not in (
+                "",
+                " ".join(text.split()).lower(),
+            ):
                 self.differing[column] += 1
 
     def _cell(self, line: Line, column: str) -> str:
