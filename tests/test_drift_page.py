@@ -148,17 +148,22 @@ def test_reverting_goes_to_a_plan_on_the_review_page_and_back_to_the_file(
     assert "Nobody differs" in check(admin, queue).text
 
 
-def test_somebody_who_is_not_in_the_file_can_be_adopted_or_would_leave(
-    admin: Client, kept: str, connection: Connection, world: World, northwind: str, queue: list
+@pytest.mark.parametrize("prune", [False, True])
+def test_somebody_who_is_not_in_the_file_can_be_adopted_and_leaves_where_it_says_so(
+    prune: bool, admin: Client, kept: str, connection: Connection, world: World, northwind: str, queue: list
 ) -> None:
     (pk,) = people(world, northwind, world.role_id(northwind, "User"), 1)
     email = world.membership(pk)["email"]
     entries = kept.split("  - email: ")
-    upload(admin, "  - email: ".join(entry for entry in entries if not entry.startswith(email)), queue)
+    text = "  - email: ".join(entry for entry in entries if not entry.startswith(email))
+    upload(admin, text.replace("roster: 1\n", "roster: 1\nprune: true\n", 1) if prune else text, queue)
     page = Page.visit(admin, "/drift/")
     assert [row[2] for row in page.rows("Differences")] == ["Is here, and not in the file"]
-    review = tick(page, "Revert to the file", label_of(page))
-    assert [row[-1] for row in review.rows("Will change")] == ["from Active → to Inactive"]
+    after = tick(page, "Revert to the file", label_of(page))
+    if prune:
+        assert [row[-1] for row in after.rows("Will change")] == ["from Active → to Inactive"]
+    else:
+        assert "Who isn't in the file is only reported" in after.text
     tick(page, "Adopt into the file", label_of(page))
     assert email in newest(connection).text
     assert "Nobody differs" in check(admin, queue).text

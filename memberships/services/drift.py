@@ -15,9 +15,8 @@ from django.tasks import task
 from django.utils import timezone
 
 from memberships.domain.items import Kind
-from memberships.domain.people import Status
 from memberships.domain.plan import Action, Edit, Row, Verdict
-from memberships.domain.wishes import Fault, Wish
+from memberships.domain.wishes import Fault
 from memberships.models import Connection, DriftWatch, Organization, Plan, RosterFile
 from memberships.models.plans import as_value
 from memberships.providers.errors import ProviderError
@@ -266,19 +265,26 @@ def _person_pk(connection: Connection) -> int | None:
 
 # Going on from there
 
+_ONLY_REPORTED = "Who isn't in the file is only reported: with “prune: true” in it, they would leave."
+
 
 def revert(connection: Connection, keys: Collection[str], **note: Unpack[Note]) -> Plan:
-    """Plan to make these people as the file says; those it doesn't name leave. Raises NoFile and NothingLeft."""
+    """Plan to make these people as the file says. Raises NoFile and NothingLeft.
+
+    Those it doesn't name leave where it says so; elsewhere they are blocked, with the reason.
+    """
     file, compared = _compared(connection, keys)
-    wanted = [wish for wish in compared.wishes if (wish.member_id or wish.email) in keys]
-    wanted += [
-        Wish(0, m.email, m.id, m.name, status=Status.INACTIVE) for m in compared.absent if m.id in keys
-    ]
+    wanted = [wish for wish in file_plans.wishes(compared) if (wish.member_id or wish.email) in keys]
+    leaving = {wish.member_id for wish in wanted if wish.member_id}
+    reported = [m for m in compared.absent if m.id in keys and m.id not in leaving]
     if not wanted:
-        raise proposals.NothingLeft("They are as the file says by now.")
+        raise proposals.NothingLeft(_ONLY_REPORTED if reported else "They are as the file says by now.")
     compared = replace(compared, unchanged=0)
     source = f"the roster file, {file}"
-    return file_plans.plan(connection, compared, wanted, source=source, kind=Plan.Kind.DRIFT, **note)
+    faults = [Fault(0, m.name or m.email, _ONLY_REPORTED) for m in reported]
+    return file_plans.plan(
+        connection, compared, wanted, source=source, kind=Plan.Kind.DRIFT, faults=faults, **note
+    )
 
 
 def adopt(connection: Connection, keys: Sequence[str]) -> RosterFile:

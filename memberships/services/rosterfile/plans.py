@@ -7,7 +7,7 @@ from typing import Unpack
 
 from memberships.domain.people import Status
 from memberships.domain.plan import Row
-from memberships.domain.wishes import Wish
+from memberships.domain.wishes import Fault, Wish
 from memberships.models import Connection, Plan
 from memberships.services import proposals
 from memberships.services.patience import patiently
@@ -37,6 +37,7 @@ def plan(
     *,
     source: str,
     kind: Plan.Kind = Plan.Kind.FILE,
+    faults: Sequence[Fault] = (),
     **note: Unpack[Note],
 ) -> Plan:
     """Keep these wishes as a plan, within the rails of the file. Raises NothingLeft where they forbid it."""
@@ -46,6 +47,7 @@ def plan(
         lambda: proposals.wishes(
             connection,
             wanted,
+            faults=faults,
             source=source,
             live=live,
             rails=rails,
