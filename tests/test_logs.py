@@ -78,7 +78,11 @@ def accesses(written: io.StringIO) -> list[dict[str, object]]:
         "a\nb {}\nc",
     ],
 )
-@pytest.mark.parametrize("token", [TOKEN, JWT, FERNET, secrets.token_urlsafe(32), secrets.token_hex(20), SET])
+@pytest.mark.parametrize(
+    "token",
+    [TOKEN, JWT, FERNET, secrets.token_urlsafe(32), secrets.token_hex(20), SET],
+    ids=["access token", "JWT", "Fernet", "base64", "hexadecimal", "set"],
+)
 def test_a_token_is_taken_out_wherever_it_stands(text, token):
     scrubbed = Scrubber(secrets=[SET])(text.format(token))
     assert token not in scrubbed

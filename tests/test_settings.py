@@ -292,7 +292,9 @@ def sentences() -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "number", range(len(STOPS)), ids=[" ".join(f"{n}={v}" for n, v in c.items()) for c, _ in STOPS]
+    "number",
+    range(len(STOPS)),
+    ids=[f"{number} {' '.join(changes)}" for number, (changes, _) in enumerate(STOPS)],
 )
 def test_what_is_missing_malformed_or_weak_stops_the_start_with_its_sentence(number, sentences):
     changes, sentence = STOPS[number]
