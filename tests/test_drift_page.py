@@ -127,6 +127,27 @@ def test_comments_and_the_order_of_entries_survive_an_adoption(
     )
 
 
+def test_an_entry_written_in_an_unusual_way_is_written_anew_or_left_to_people(
+    admin: Client, connection: Connection, world: World, northwind: str, queue: list
+) -> None:
+    first, second = people(world, northwind, world.role_id(northwind, "User"), 2)
+    emails = [world.membership(pk)["email"] for pk in (first, second)]
+    group = next(iter(world.groups(northwind)))
+    world.set_group(northwind, world.group_id(northwind, group), [])
+    text = (
+        f"roster: 1\npeople:\n- groups:\n  - {group}\n  email: {emails[0]}\n"
+        f"- email: {emails[1]}\n  role: >-\n    User\n"
+    )
+    upload(admin, text, queue)
+    world.set_role(second, world.role_id(northwind, "Restricted User"))
+    page = check(admin, queue)
+    labels = [label for label in page.ticks() if any(email in label for email in emails)]
+    page = tick(page, "Adopt into the file", *labels)
+    assert newest(connection).number == 2
+    shown = check(admin, queue)
+    assert not [label for label in shown.ticks() if any(email in label for email in emails)]
+
+
 def test_reverting_goes_to_a_plan_on_the_review_page_and_back_to_the_file(
     admin: Client,
     demoted: dict[str, Any],

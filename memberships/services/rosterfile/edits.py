@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from memberships.domain.people import METADATA, PINS, Member, metadata_field
@@ -13,6 +14,8 @@ from .contents import GROUPS, Entry
 from .document import Map, Node
 from .dump import Writer
 from .writing import scalar
+
+_NAMED = 5
 
 
 class CannotAdopt(Exception):
@@ -31,21 +34,16 @@ def adopted(text: str, provider: str, found: Comparison, chosen: Collection[str]
 
     Raises CannotAdopt.
     """
-    current = text
+    current, now = text, found
     # Carefully at first; whoever can't be edited in place is written anew.
     for way in (_in_place, _anew):
-        now = _against(current, provider, found)
-        left = [key for key in chosen if key in _differing(now)]
-        if not left:
-            break
-        current = _edited(current, [edit for key in left for edit in way(current, now, key)])
-    try:
-        now = _against(current, provider, found)
-    except document.Unreadable as problem:
-        raise CannotAdopt(f"The file is written in a way that can't be edited here. {problem}") from None
-    wrong = [key for key in chosen if key in _differing(now)]
+        if left := [key for key in chosen if key in _differing(now)]:
+            changed = _edited(current, [edit for key in left for edit in way(current, now, key)])
+            with suppress(document.Unreadable):
+                current, now = changed, _against(changed, provider, found)
+    wrong = sorted(key for key in chosen if key in _differing(now))
     if wrong or len(now.faults) > len(found.faults):
-        who = ", ".join(sorted(wrong)[:5]) or "them"
+        who = ", ".join(wrong[:_NAMED]) or "them"
         raise CannotAdopt(
             f"The file is written in a way that can't be edited here: change it by hand for {who}."
         )
