@@ -22,15 +22,6 @@ A_FILE = re.compile(
     rf"[\w./-]+/[\w.-]+\.(?:{ENDINGS})|(?:[\w.-]+/)+|Dockerfile|Makefile|[\w-]+\.(?:yaml|toml|lock)"
 )
 
-# Named already, and on their way: this set has to be empty once they are here.
-COMING = {
-    "backup.md",
-    "monitoring.md",
-    "security.md",
-    "files.md",
-    "api.md",
-    "rotate_keys",
-}
 
 documents = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 
@@ -61,8 +52,6 @@ def test_every_link_leads_somewhere(document):
         if target.startswith(("http://", "https://")):
             continue
         path, _, anchor = target.partition("#")
-        if path in COMING:
-            continue
         found = (document.parent / path).resolve() if path else document
         assert found.exists(), f"{target} is not there"
         assert not anchor or anchor in anchors(found), f"{target} has no such heading"
@@ -83,7 +72,7 @@ def test_every_command_named_exists(document):
     for target in re.findall(r"(?:`|^)make ([a-z-]+)", text, re.MULTILINE):
         assert target in TARGETS, f"make {target}"
     for command in re.findall(r"manage\.py ([a-z_]+)", text):
-        assert command in {*get_commands(), *COMING}, f"manage.py {command}"
+        assert command in get_commands(), f"manage.py {command}"
 
 
 def test_every_setting_that_is_read_stands_in_the_readme():
@@ -117,14 +106,3 @@ def test_every_decision_is_in_the_index():
     for decision in (ROOT / "docs/decisions").iterdir():
         title = decision.read_text().splitlines()[0].removeprefix("# ")
         assert f"[{title}](decisions/{decision.name})" in index
-
-
-def test_what_was_on_its_way_is_awaited_no_more_once_it_is_here():
-    here = {path.name for path in DOCUMENTS} | set(get_commands())
-    assert COMING & here == set(), "take it out of COMING"
-
-
-def test_the_capacity_model_says_what_docs_say():
-    from bench.capacity import table
-
-    assert table() in (ROOT / "docs/scale.md").read_text()
