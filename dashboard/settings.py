@@ -215,6 +215,8 @@ MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 
 SECURE = not DEVELOPMENT
 SECURE_SSL_REDIRECT = SECURE
+# Scripts are refused instead: whoever sends a token over http has to notice.
+SECURE_REDIRECT_EXEMPT = [r"^api(/|$)"]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
 if SECURE:
     SESSION_COOKIE_NAME = "__Host-session"

@@ -110,6 +110,14 @@ def test_a_browser_that_is_signed_in_is_nobody_here(admin):
     assert Answer(admin.post("/api/v1/plans", {}, content_type="application/json")).status == 401
 
 
+@pytest.mark.parametrize("path", ["members", "openapi.json", "nowhere"])
+def test_over_plain_http_a_call_is_refused_and_not_redirected(path, reader, settings):
+    settings.SECURE_SSL_REDIRECT = True
+    answer = reader.get(f"/{path}")
+    assert answer.code == (403, "forbidden")
+    assert "over https" in answer["detail"]
+
+
 def test_no_cookie_comes_back_and_no_other_site_is_let_in(reader):
     answer = reader.get("/members")
     assert not answer.response.cookies

@@ -96,6 +96,11 @@ def not_found() -> Failed:
     return Failed(404, "not-found", NOT_FOUND)
 
 
+def not_https() -> Failed:
+    detail = "Ask over https. A token that was sent with this may have been read on its way: revoke it."
+    return Failed(403, "forbidden", detail)
+
+
 def no_token() -> Failed:
     detail = (
         "Send a personal token of this Roster as “Authorization: Bearer …”. Cookies count for nothing here."

@@ -1,7 +1,9 @@
 """Where the API is. What is nowhere here is nowhere, and no page says so."""
 
-from functools import partial
+from collections.abc import Callable
+from functools import partial, wraps
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import path, re_path
 from django.views.decorators.csrf import csrf_exempt
@@ -26,9 +28,21 @@ def nowhere(request: HttpRequest) -> HttpResponse:
     return problems.not_found().answer()
 
 
-# No cookie counts here, so there is nothing to forge.
+def _door(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Over https alone: a redirect would hide that a token went over the wire for all to read."""
+
+    @wraps(view)
+    def answer(request: HttpRequest, **ids: object) -> HttpResponse:
+        if settings.SECURE_SSL_REDIRECT and not request.is_secure():
+            return problems.not_https().answer()
+        return view(request, **ids)
+
+    # No cookie counts here, so there is nothing to forge.
+    return csrf_exempt(answer)
+
+
 urlpatterns = [
-    *(path(f"api/v1/{op.route}", csrf_exempt(op.view), name=op.name) for op in OPERATIONS),
-    path("api/v1/openapi.json", csrf_exempt(partial(openapi.view, OPERATIONS)), name="openapi"),
-    re_path(r"^api(?:/.*)?$", csrf_exempt(nowhere), name="nowhere"),
+    *(path(f"api/v1/{op.route}", _door(op.view), name=op.name) for op in OPERATIONS),
+    path("api/v1/openapi.json", _door(partial(openapi.view, OPERATIONS)), name="openapi"),
+    re_path(r"^api(?:/.*)?$", _door(nowhere), name="nowhere"),
 ]
