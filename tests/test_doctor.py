@@ -121,7 +121,7 @@ def test_a_missing_migration_is_named(well):
         cursor.execute("DELETE FROM django_migrations WHERE app = 'memberships' AND name LIKE '0003%'")
     finding = only("database")
     assert (finding.state, finding.advice) == (FAIL, "manage.py migrate")
-    assert "memberships.0003_gives_power" in finding.sentence
+    assert "memberships.0003_files_tokens_and_operation" in finding.sentence
 
 
 def test_a_folder_that_can_not_be_written_to_is_named(well, settings, monkeypatch):

@@ -140,7 +140,14 @@ def test_another_organizations_admin_acknowledges_nothing_here(admin, grant, con
 
 def test_the_log_shows_what_was_done_here_or_outside(admin, grant):
     page = Page.visit(admin, "/audit/")
-    assert page.options("Where") == ["All", "Here", "Outside this dashboard"]
+    assert page.options("Where") == [
+        "All",
+        "Here",
+        "API",
+        "Command line",
+        "Schedule",
+        "Outside this dashboard",
+    ]
     outside = page.press("Filter", {"Where": "Outside this dashboard"})
     ((when, who, whom, what, _outcome, reason, channel, plan),) = outside.rows("Audit log")
     assert when.startswith("after ")

@@ -102,7 +102,9 @@ def test_a_worker_has_one_row_and_takes_it_along(worker):
 def test_a_migration_that_is_missing_is_named_as_what_is_not_ready(worker):
     with database.cursor() as cursor:
         cursor.execute("DELETE FROM django_migrations WHERE app = 'memberships' AND name LIKE '0003%'")
-    assert ready()[1]["problems"] == {"database": "Not applied yet: memberships.0003_gives_power."}
+    assert ready()[1]["problems"] == {
+        "database": "Not applied yet: memberships.0003_files_tokens_and_operation."
+    }
 
 
 def test_without_a_database_it_is_not_ready_and_tells_no_address(db, no_database, settings):

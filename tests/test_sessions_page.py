@@ -77,7 +77,7 @@ HTMX = {"HX-Request": "true", "HX-Current-URL": "http://testserver/members/"}
 def test_a_page_that_asks_by_itself_keeps_no_session_alive(admin, world, northwind):
     job = apply(review_role(admin, people(world, northwind, "user", 1), "Support Lead"))
     long_ago = ago(minutes=100)
-    for address in ("/members/freshness/", "/roles/freshness/", "/groups/freshness/", job.address):
+    for address in ("/members/freshness/", "/roles/freshness/", "/groups/freshness/", "/drift/", job.address):
         logins(admin).update(used_at=long_ago)
         assert admin.get(address, headers=HTMX).status_code == 200
         assert logins(admin).get().used_at == long_ago

@@ -112,7 +112,9 @@ def apply_plan(caller: Caller, plan_id: UUID, body: Approval) -> shapes.Job:
         raise problems.unavailable(f"{caller.access.notice} Try again in a moment.")
     review = caller.page("plan", plan.pk)
     try:
-        job = plans.apply(plan, caller.connection, fingerprint=body.fingerprint, typed="")
+        job = plans.apply(
+            plan, caller.connection, fingerprint=body.fingerprint, typed="", channel=audit.CHANNEL_API
+        )
     except plans.NeedsReview as needed:
         raise Failed(409, "needs-review", str(needed), review=review) from None
     except plans.CannotApply as problem:

@@ -62,7 +62,7 @@ def _renew(batch: list[tuple[type[models.Model], str, int, str]]) -> int:
     done = 0
     with transaction.atomic():
         for model, field, pk, kept in batch:
-            as_read = model._default_manager.alias(kept=_raw(field)).filter(pk=pk, kept=kept)
+            as_read = model._default_manager.alias(stored=_raw(field)).filter(pk=pk, stored=kept)
             done += as_read.update(**{field: _opened(kept)})
     return done
 
@@ -79,7 +79,7 @@ def _stored(
     model: type[models.Model], field: str
 ) -> Iterator[tuple[tuple[type[models.Model], str], int, str]]:
     """Read in batches, with nothing open between two of them."""
-    rows = model._default_manager.alias(kept=_raw(field)).exclude(kept="").order_by("pk")
+    rows = model._default_manager.alias(stored=_raw(field)).exclude(stored="").order_by("pk")
     last = None
     while batch := list((rows.filter(pk__gt=last) if last else rows).values_list("pk", _raw(field))[:_BATCH]):
         for pk, kept in batch:

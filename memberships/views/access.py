@@ -84,7 +84,7 @@ def signed_in(request: Any) -> list[Connection]:
     return found
 
 
-POLLED = frozenset({"freshness", "roles-freshness", "groups-freshness", "job"})
+POLLED = frozenset({"drift", "freshness", "roles-freshness", "groups-freshness", "job"})
 """Fragments that a page asks for every few moments, whether or not anybody sits in front of it."""
 
 
