@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from memberships.domain import metadata, proposals
@@ -61,6 +61,7 @@ def test_all_else_stays_whatever_is_set_or_removed(held, key, text):
 
 
 @given(objects)
+@example({"path\\u0000": [None], "list": ["c:\\u0000"]})
 def test_everything_can_be_given_again_from_its_fields(held):
     wanted = {name: value for name, value in metadata.fields(held).items() if value is not None}
     assert metadata.merged({}, wanted) == held

@@ -25,8 +25,7 @@ def fields(held: object) -> dict[str, Value]:
     texts = _texts(held)
     rest = {k: v for k, v in held.items() if k not in texts} if isinstance(held, Mapping) else held
     found: dict[str, Value] = {metadata_field(key): _storable(text) for key, text in texts.items()}
-    # PostgreSQL can't store that character, not even written like this.
-    return found | {METADATA: json_text(rest).replace("\\u0000", "") if rest else None}
+    return found | {METADATA: json_text(_all_storable(rest)) if rest else None}
 
 
 def merged(held: object, wanted: Mapping[str, Value]) -> dict[str, object]:
@@ -82,5 +81,17 @@ def _texts(held: object) -> dict[str, str]:
     return {k: v for k, v in held.items() if isinstance(v, str) and not problem_with(str(k))}
 
 
+def _all_storable(value: object) -> object:
+    match value:
+        case str():
+            return _storable(value)
+        case list():
+            return [_all_storable(one) for one in value]
+        case Mapping():
+            return {_storable(str(key)): _all_storable(one) for key, one in value.items()}
+    return value
+
+
 def _storable(text: str) -> str:
+    """PostgreSQL can't store that character, not even as JSON writes it."""
     return text.replace("\0", "")

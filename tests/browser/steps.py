@@ -17,6 +17,7 @@ def consent(page: Page, email: str, organization: str, answer: str = "Allow") ->
     """On Close's page: who, for which organization, and the answer."""
     first_name = email.split("@")[0].title()
     person = page.get_by_label("Sign in as")
+    expect(person.locator("option").first).to_be_attached()
     label = next(text for text in person.locator("option").all_inner_texts() if text.startswith(first_name))
     person.select_option(label=label)
     page.get_by_label("Organization").select_option(label=organization)

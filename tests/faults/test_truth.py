@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from memberships.models import AuditEntry, Job, PlanRow
@@ -36,7 +38,8 @@ def test_a_row_that_is_done_by_nobody_is_found(rig, jobs):
 
 def test_a_row_that_was_done_at_another_time_is_found(rig, jobs):
     stored = PlanRow.objects.get(**row(jobs[0]))
-    PlanRow.objects.filter(pk=stored.pk).update(sent_at=stored.settled_at, settled_at=stored.settled_at)
+    later = stored.settled_at + timedelta(minutes=1)
+    PlanRow.objects.filter(pk=stored.pk).update(sent_at=later, settled_at=later)
     assert any("no call of ours did it then" in lie for lie in rig.truth.lies_of_many())
 
 

@@ -11,7 +11,7 @@ import hashlib
 import json
 import sqlite3
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable
 from contextlib import closing
 from dataclasses import dataclass
@@ -152,8 +152,10 @@ class Truth:
         found = list(self.witness.outrages)
         if not open and job["state"] != "finished":
             found.append(f"the job is {job['state']} ({job['note']})")
+        # Who gets their old role back before they go has it while they are away, too.
+        leaving = {row["member_id"] for row in will if row["action"] == "deactivate"}
         for row in will:
-            found += self._row(row, organization["remote_id"], moved, unreadable or open)
+            found += self._row(row, organization["remote_id"], moved, unreadable or open, leaving)
         found += _told(will, mine)
         found += self._blamed(
             [e for e in entries if e["channel"] == "outside" and e["member_id"] not in moved]
@@ -217,11 +219,16 @@ class Truth:
         return found
 
     def _row(
-        self, row: dict[str, Any], organization_id: str, moved: Collection[str], open: bool
+        self,
+        row: dict[str, Any],
+        organization_id: str,
+        moved: Collection[str],
+        open: bool,
+        leaving: Collection[str],
     ) -> list[str]:
         """Does the world show what the row says became of it?"""
         member = self._member(row, organization_id)
-        shows, ours = _shows(row, member), self._ours(row, member)
+        shows, ours = _shows(row, member, leaving), self._ours(row, member)
         name, outcome = f"{row['action']} {row['member_id'] or row['email']}", row["outcome"]
         somebody_else = member is not None and member["id"] in moved
         match outcome:
@@ -310,7 +317,9 @@ class Truth:
     def _requests(self, will: list[dict[str, Any]]) -> list[str]:
         """Every writing call names people of the plan, and sends them what their rows say."""
         found = []
-        by_id = {row["member_id"]: row for row in will if row["member_id"]}
+        wanted: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+        for asked in will:
+            wanted[asked["member_id"]].append({_column(field): after for field, _, after in asked["edits"]})
         by_email = {row["email"]: row for row in will}
         for method, path, body in self.witness.asked:
             one, _, part = path.removeprefix(MEMBERSHIP).rstrip("/").partition("/")
@@ -326,18 +335,17 @@ class Truth:
             if part == "pinned_views":
                 values = {part: values.get("saved_view_ids")}
             for pk in ids:
-                wanted = {_column(field): after for field, _, after in by_id.get(pk, {"edits": ()})["edits"]}
-                if pk not in by_id or values != wanted:
+                if values not in wanted.get(pk, ()):
                     found.append(f"nobody asked to {method} {pk} with {values}")
         return found
 
 
-def _shows(row: dict[str, Any], member: dict[str, Any] | None) -> bool:
+def _shows(row: dict[str, Any], member: dict[str, Any] | None, leaving: Collection[str]) -> bool:
     if row["action"] == "deactivate":
         return member is None or not member["active"]
     return (
         member is not None
-        and member["active"]
+        and (member["active"] or member["id"] in leaving)
         and all(member[_column(field)] == after for field, _, after in row["edits"])
     )
 
