@@ -38,6 +38,7 @@ def test_a_row_that_is_done_by_nobody_is_found(rig, jobs):
 
 def test_a_row_that_was_done_at_another_time_is_found(rig, jobs):
     stored = PlanRow.objects.get(**row(jobs[0]))
+    assert stored.settled_at
     later = stored.settled_at + timedelta(minutes=1)
     PlanRow.objects.filter(pk=stored.pk).update(sent_at=later, settled_at=later)
     assert any("no call of ours did it then" in lie for lie in rig.truth.lies_of_many())
