@@ -177,10 +177,13 @@ def address(name: str, default: str = "", *, path: bool = True) -> str:
 
 
 def webhook(name: str) -> str:
-    """Where something is posted to: https always, with a query if need be."""
+    """Where something is posted to, with a query if need be. https, or http on this machine for development."""
     value = text(name)
     parts = _parts(value)
-    malformed = parts.scheme != "https" or not parts.hostname or not _HOST.fullmatch(parts.netloc)
+    here = parts.scheme == "http" and development() and parts.hostname in LOOPBACK
+    malformed = (
+        not (parts.scheme == "https" or here) or not parts.hostname or not _HOST.fullmatch(parts.netloc)
+    )
     if value and (malformed or parts.fragment or any(character.isspace() for character in value)):
         stop(f"{name} must be an https address such as https://logs.example.com/roster, without a password.")
     return value

@@ -6,6 +6,7 @@ import io
 import itertools
 import json
 import re
+import secrets
 import shutil
 import sqlite3
 import time
@@ -457,7 +458,7 @@ def test_the_audit_log_is_passed_on_once_and_in_order_and_holds_no_job_up_while_
 
     with background(Server(receive, Limits())) as receiver:
         monkeypatch.setenv("AUDIT_WEBHOOK_URL", f"{receiver.url}/audit")
-        monkeypatch.setenv("AUDIT_WEBHOOK_SECRET", "a secret that signs what is sent")
+        monkeypatch.setenv("AUDIT_WEBHOOK_SECRET", secrets.token_urlsafe(32))
         receiver.faults.delay(3600, times=None)
         stage.start()
         stage.until(lambda: stage.query("SELECT * FROM memberships_sink"), "a beginning")
