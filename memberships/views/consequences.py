@@ -27,9 +27,9 @@ def notes(organization: Organization, its_plan: Plan) -> tuple[str, ...]:
     returning = will.filter(action=Action.REACTIVATE).exists() and its_plan.kind != Plan.Kind.INVITE
     invited_back = its_plan.kind == Plan.Kind.UNDO and will.filter(action=Action.INVITE).exists()
     inviting = will.filter(action=Action.INVITE).exists()
-    sends = its_plan.applied_at is None and quota.of_plan(its_plan.rows.all()) > 0
+    left = quota.told(its_plan)
     return (
-        *([quota.told(organization)] if sends else ()),
+        *([left] if left else ()),
         *(its_capabilities.invitation_notes if inviting else ()),
         *(its_capabilities.deactivation_notes if going else ()),
         *(its_capabilities.reactivation_notes if returning else ()),
