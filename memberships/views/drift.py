@@ -67,6 +67,7 @@ def schedule(request: ManagerRequest) -> HttpResponse:
     if not form.is_valid():
         return _page(request, schedule_form=form)
     drift.schedule(request.connection, form.cleaned_data["hours"])
+    messages.success(request, f"Compared {form.chosen().lower()} from now on.")
     return redirect("drift")
 
 
