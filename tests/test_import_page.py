@@ -103,7 +103,11 @@ def test_an_edited_export_is_reviewed_applied_and_undone(admin, table, edit, wor
     assert here[NEW]["role_name"] == "User"
     assert "3 done" in Page.visit(admin, receipt.address).text
     assert upload(admin, written(table)).text.count("Nothing would change.") == 1
-    apply(Page.visit(admin, receipt.address).press("Undo"))
+    undo = Page.visit(admin, receipt.address).press("Undo")
+    # Some leave and others come back: it is said whom a sentence is about.
+    assert "Whoever leaves: Their open tasks" in undo.text
+    assert "Whoever comes back: Close lets people back only" in undo.text
+    apply(undo)
     work()
     here = {m["email"]: m for m in world.members(northwind)}
     assert (here[ORDINARY]["role_name"], leaver in here, NEW in here) == ("User", True, False)

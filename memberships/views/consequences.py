@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from memberships.domain import permissions
@@ -16,30 +17,41 @@ from memberships.services.roster import Holders
 from memberships.services.wording import Words
 
 
-def notes(organization: Organization, its_plan: Plan) -> tuple[str, ...]:
-    """What the provider does and doesn't do when people leave or come back, and what goes for many of the rows."""
+def notes(organization: Organization, its_plan: Plan) -> list[tuple[str, Sequence[str]]]:
+    """What the provider does and doesn't do when people leave or come back, and what goes for many of the rows.
+
+    Where some leave and others come, it is said whom the sentences are about.
+    """
     its_capabilities = capabilities(organization)
     will = plans.rows(its_plan, Verdict.WILL)
     if its_plan.kind == Plan.Kind.LEAVE:
-        return its_capabilities.leaving_notes
+        return [("", its_capabilities.leaving_notes)]
     ungrouping = will.filter(kind=Kind.GROUP, action=Action.DELETE).exists()
     going = will.filter(action=Action.DEACTIVATE).exists()
     returning = will.filter(action=Action.REACTIVATE).exists() and its_plan.kind != Plan.Kind.INVITE
     invited_back = its_plan.kind == Plan.Kind.UNDO and will.filter(action=Action.INVITE).exists()
     inviting = will.filter(action=Action.INVITE).exists()
     left = quota.told(its_plan)
-    return (
-        *([left] if left else ()),
-        *(its_capabilities.invitation_notes if inviting else ()),
-        *(its_capabilities.deactivation_notes if going else ()),
+    back = (
         *(its_capabilities.reactivation_notes if returning else ()),
         *(its_capabilities.return_notes if invited_back else ()),
+    )
+    told = [
+        ("Whoever is invited:", its_capabilities.invitation_notes if inviting else ()),
+        ("Whoever leaves:", its_capabilities.deactivation_notes if going else ()),
+        ("Whoever comes back:", back),
+    ]
+    told = [(whom, sentences) for whom, sentences in told if sentences]
+    of_all = (
         *(its_capabilities.group_deletion_notes if ungrouping else ()),
         *(
             f"{wording.members(number)}: {caution[0].lower()}{caution[1:]}"
             for caution, number in plans.cautions(its_plan).items()
         ),
     )
+    named = len(told) > 1
+    told = [(whom if named else "", sentences) for whom, sentences in told]
+    return [note for note in [("", (left,) if left else ()), *told, ("", of_all)] if note[1]]
 
 
 def effects(organization: Organization, its_plan: Plan, words: Words) -> list[dict[str, Any]]:
