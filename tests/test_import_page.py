@@ -93,6 +93,7 @@ def test_an_edited_export_is_reviewed_applied_and_undone(admin, table, edit, wor
     table[-1][table[0].index("Role")] = "User"
     page = upload(admin, written(table))
     assert "Change 1 person, invite 1 and deactivate 1, as in people.csv." in page.text
+    assert "Whoever leaves: Their open tasks" in page.text
     assert "Apply to 3 members" in page.buttons()
     assert len(page.rows("Will change")) == 3
     receipt = apply(page)

@@ -20,28 +20,32 @@ from memberships.services.wording import Words
 def notes(organization: Organization, its_plan: Plan) -> list[tuple[str, Sequence[str]]]:
     """What the provider does and doesn't do when people leave or come back, and what goes for many of the rows.
 
-    Where some leave and others come, it is said whom the sentences are about.
+    Where not the same happens to everybody, it is said whom the sentences are about.
     """
     its_capabilities = capabilities(organization)
     will = plans.rows(its_plan, Verdict.WILL)
     if its_plan.kind == Plan.Kind.LEAVE:
         return [("", its_capabilities.leaving_notes)]
-    ungrouping = will.filter(kind=Kind.GROUP, action=Action.DELETE).exists()
-    going = will.filter(action=Action.DEACTIVATE).exists()
-    returning = will.filter(action=Action.REACTIVATE).exists() and its_plan.kind != Plan.Kind.INVITE
-    invited_back = its_plan.kind == Plan.Kind.UNDO and will.filter(action=Action.INVITE).exists()
-    inviting = will.filter(action=Action.INVITE).exists()
+    stages = set(will.order_by().values_list("kind", "action", "stage").distinct())
+    done = {(kind, action) for kind, action, _ in stages}
+    ungrouping = (Kind.GROUP, Action.DELETE) in done
+    going = (Kind.MEMBER, Action.DEACTIVATE) in done
+    returning = (Kind.MEMBER, Action.REACTIVATE) in done and its_plan.kind != Plan.Kind.INVITE
+    inviting = (Kind.MEMBER, Action.INVITE) in done
+    invited_back = inviting and its_plan.kind == Plan.Kind.UNDO
     left = quota.told(its_plan)
     back = (
         *(its_capabilities.reactivation_notes if returning else ()),
-        *(its_capabilities.return_notes if invited_back else ()),
+        *((*its_capabilities.invitation_notes, *its_capabilities.return_notes) if invited_back else ()),
     )
     told = [
-        ("Whoever is invited:", its_capabilities.invitation_notes if inviting else ()),
+        ("Whoever is invited:", its_capabilities.invitation_notes if inviting and not invited_back else ()),
         ("Whoever leaves:", its_capabilities.deactivation_notes if going else ()),
         ("Whoever comes back:", back),
     ]
-    told = [(whom, sentences) for whom, sentences in told if sentences]
+    # What follows in a later stage is mostly about the same people.
+    at_first = {action for kind, action, stage in stages if kind == Kind.MEMBER and stage == 0}
+    named = len(at_first) > 1 or sum(bool(sentences) for _, sentences in told) > 1
     of_all = (
         *(its_capabilities.group_deletion_notes if ungrouping else ()),
         *(
@@ -49,9 +53,12 @@ def notes(organization: Organization, its_plan: Plan) -> list[tuple[str, Sequenc
             for caution, number in plans.cautions(its_plan).items()
         ),
     )
-    named = len(told) > 1
     told = [(whom if named else "", sentences) for whom, sentences in told]
-    return [note for note in [("", (left,) if left else ()), *told, ("", of_all)] if note[1]]
+    return [
+        (whom, sentences)
+        for whom, sentences in [("", (left,) if left else ()), *told, ("", of_all)]
+        if sentences
+    ]
 
 
 def effects(organization: Organization, its_plan: Plan, words: Words) -> list[dict[str, Any]]:
