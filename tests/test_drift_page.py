@@ -121,6 +121,17 @@ def test_adopting_makes_a_version_that_says_what_is_true_and_differs_in_one_line
     assert "Nobody differs" in check(admin, queue).text
 
 
+def test_whoever_was_adopted_in_another_tab_no_longer_differs(
+    admin: Client, demoted: dict[str, Any], connection: Connection
+) -> None:
+    page, other = Page.visit(admin, "/drift/"), Page.visit(admin, "/drift/")
+    tick(page, "Adopt into the file", label_of(page))
+    again = tick(other, "Adopt into the file", label_of(other))
+    assert again.status == 422
+    assert "They no longer differ" in again.text
+    assert newest(connection).number == 2
+
+
 def test_comments_and_the_order_of_entries_survive_an_adoption(
     admin: Client, connection: Connection, world: World, northwind: str, queue: list
 ) -> None:

@@ -80,7 +80,9 @@ def choose(request: ManagerRequest) -> HttpResponse:
     everybody = "everybody" in request.POST
     keys = [one.key for one in found.differences if everybody or one.key in ticked]
     if not keys:
-        return _page(request, problem="Nobody is ticked: tick whom it is about first.")
+        gone = "They no longer differ: somebody has gone on with them meanwhile."
+        nobody = "Nobody is ticked: tick whom it is about first."
+        return _page(request, problem=gone if ticked or everybody else nobody)
     try:
         if request.POST.get("action") == "adopt":
             version = drift.adopt(request.connection, keys)
