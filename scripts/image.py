@@ -357,7 +357,7 @@ def production_settings() -> dict[str, str]:
         "SECRET_KEY": secrets.token_hex(48),
         "TOKEN_ENCRYPTION_KEYS": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
         "PUBLIC_URL": f"https://{HOST}",
-        "CLOSE_CLIENT_ID": "oa2client_rehearsal",
+        "CLOSE_CLIENT_ID": "oa2client_" + secrets.token_hex(12),
         "CLOSE_CLIENT_SECRET": secrets.token_hex(24),
         "TRUSTED_PROXIES": "127.0.0.1",
     }

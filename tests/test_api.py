@@ -533,7 +533,7 @@ def test_a_proposed_plan_runs_in_the_name_of_whoever_presses_apply(
     plan = proposer.plan({"id": user, "role": "Support Lead"})
     assert proposer.apply(plan).code == (403, "scope")
     page = Page.visit(second_admin, f"/plans/{plan['id']}/")
-    assert "Alex Morgan with the token Propose it" in page.text
+    assert "Alex Morgan through the token Propose it" in page.text
     apply(page)
     work()
     job = Job.objects.get()

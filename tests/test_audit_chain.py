@@ -111,6 +111,12 @@ def test_a_head_that_is_none_is_a_sentence(organization, head):
         verify("--organization", "orga_nowhere")
 
 
+@pytest.mark.django_db
+def test_before_anybody_has_signed_in_there_is_no_log_to_check():
+    with pytest.raises(CommandError, match="Nobody has signed in yet"):
+        verify()
+
+
 @pytest.mark.parametrize("query", ["", "?outcome=done", "?q=nobody-at-all"])
 def test_an_export_names_its_head_and_what_is_left_out_and_can_be_checked_by_anyone(
     admin, organization, query

@@ -90,6 +90,24 @@ def test_how_many_differ_stands_beside_drift_on_every_page(admin: Client, demote
     )
 
 
+def test_that_number_follows_a_comparison_that_ends_behind_the_page(
+    admin: Client, demoted: dict[str, Any]
+) -> None:
+    part = Page(admin, admin.get("/drift/", headers={"HX-Request": "true"}))
+    assert part.text.strip().endswith("1 person differs")
+    assert "Drift" not in part.text.split()
+
+
+def test_whoever_disconnects_is_told_that_the_schedule_rests(
+    admin: Client, kept: str, connection: Connection
+) -> None:
+    assert "no schedules" in Page.visit(admin, f"/connections/{connection.pk}/disconnect/").text
+    page = Page.visit(admin, "/drift/").press("Save", {"Compare": "Every 6 hours"})
+    assert "Compared every 6 hours from now on." in page.text
+    stops = Page.visit(admin, f"/connections/{connection.pk}/disconnect/").text
+    assert "with its roster file by itself rests until you connect again" in stops
+
+
 def test_adopting_makes_a_version_that_says_what_is_true_and_differs_in_one_line(
     admin: Client, demoted: dict[str, Any], kept: str, connection: Connection, queue: list
 ) -> None:
@@ -101,6 +119,17 @@ def test_adopting_makes_a_version_that_says_what_is_true_and_differs_in_one_line
     before, after = kept.splitlines(), file.text.splitlines()
     assert [b for a, b in zip(before, after, strict=True) if a != b] == ["    role: Restricted User"]
     assert "Nobody differs" in check(admin, queue).text
+
+
+def test_whoever_was_adopted_in_another_tab_no_longer_differs(
+    admin: Client, demoted: dict[str, Any], connection: Connection
+) -> None:
+    page, other = Page.visit(admin, "/drift/"), Page.visit(admin, "/drift/")
+    tick(page, "Adopt into the file", label_of(page))
+    again = tick(other, "Adopt into the file", label_of(other))
+    assert again.status == 422
+    assert "They no longer differ" in again.text
+    assert newest(connection).number == 2
 
 
 def test_comments_and_the_order_of_entries_survive_an_adoption(

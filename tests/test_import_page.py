@@ -93,6 +93,7 @@ def test_an_edited_export_is_reviewed_applied_and_undone(admin, table, edit, wor
     table[-1][table[0].index("Role")] = "User"
     page = upload(admin, written(table))
     assert "Change 1 person, invite 1 and deactivate 1, as in people.csv." in page.text
+    assert "Whoever leaves: Their open tasks" in page.text
     assert "Apply to 3 members" in page.buttons()
     assert len(page.rows("Will change")) == 3
     receipt = apply(page)
@@ -103,7 +104,11 @@ def test_an_edited_export_is_reviewed_applied_and_undone(admin, table, edit, wor
     assert here[NEW]["role_name"] == "User"
     assert "3 done" in Page.visit(admin, receipt.address).text
     assert upload(admin, written(table)).text.count("Nothing would change.") == 1
-    apply(Page.visit(admin, receipt.address).press("Undo"))
+    undo = Page.visit(admin, receipt.address).press("Undo")
+    # Some leave and others come back: it is said whom a sentence is about.
+    assert "Whoever leaves: Their open tasks" in undo.text
+    assert "Whoever comes back: Close lets people back only" in undo.text
+    apply(undo)
     work()
     here = {m["email"]: m for m in world.members(northwind)}
     assert (here[ORDINARY]["role_name"], leaver in here, NEW in here) == ("User", True, False)

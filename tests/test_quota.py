@@ -37,6 +37,12 @@ def test_the_review_says_how_many_are_left_and_blocks_what_is_beyond(admin):
     assert sum("@" in row[0] for row in page.rows("Will change")) == 3
 
 
+def test_a_plan_that_sends_less_than_a_tenth_of_what_is_left_says_nothing_of_it(admin, settings):
+    settings.INVITATIONS_PER_DAY = 30
+    assert "are left for this organization" not in review(admin, "a", "b").text
+    assert "30 of 30 invitations a day are left" in review(admin, "a", "b", "c").text
+
+
 def test_what_was_sent_within_a_day_is_used_and_after_that_no_more(admin, work):
     apply(review(admin, "a", "b"))
     work()

@@ -241,6 +241,15 @@ def test_a_worker_that_dies_between_coming_and_the_rest_is_taken_up(
     assert job.finished
 
 
+def test_what_comes_without_a_file_is_not_sent_back_to_one(propose, users, admin):
+    plan = propose(
+        Wish(1, member_id=users[0], fields={"role": "restricteduser"}), faults=[Fault(2, "", "No.")]
+    )
+    text = Page.visit(admin, f"/plans/{plan.pk}/").text
+    assert "1 entry is skipped." in text
+    assert "import it again" not in text
+
+
 def test_of_the_many_who_are_as_a_file_wants_them_some_are_listed_and_all_are_counted(
     propose, world, northwind, admin, monkeypatch
 ):
@@ -250,4 +259,4 @@ def test_of_the_many_who_are_as_a_file_wants_them_some_are_listed_and_all_are_co
     assert (plan.rows.count(), plan.unlisted) == (3, len(everyone) - 3)
     page = Page.visit(admin, f"/plans/{plan.pk}/")
     assert f"{len(everyone)} already so" in page.text
-    assert f"{len(everyone) - 3} more of the file are as it wants them" in page.text
+    assert f"{len(everyone) - 3} more are as wanted and not listed" in page.text

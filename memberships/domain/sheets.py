@@ -17,7 +17,7 @@ _NUMBER = re.compile(r"0[0-9]+|[0-9]{16,}|[0-9]+([.,/:-][0-9]+)+|[0-9]+([.,][0-9
 CLEAR = "(clear)"
 """What stands in a cell that is to have no value any more; an empty one changes nothing."""
 
-MOST_BYTES = 5 * 1024 * 1024
+MOST_BYTES = 5_000_000
 MOST_ROWS = 20_000
 MOST_COLUMNS = 100
 LONGEST_CELL = 10_000
@@ -120,9 +120,7 @@ def _check_kind(data: bytes) -> None:
 
 def too_large(size: int) -> str:
     """Why a file of so many bytes is refused."""
-    return (
-        f"The file has {size / 1024 / 1024:,.1f} MB; {MOST_BYTES // 1024 // 1024} MB is the most. Split it."
-    )
+    return f"The file has {size / 1_000_000:,.1f} MB; {MOST_BYTES // 1_000_000} MB is the most. Split it."
 
 
 def _decoded(data: bytes) -> tuple[str, str, tuple[str, ...]]:

@@ -37,3 +37,7 @@ class ScheduleForm(forms.Form):
         super().__init__(*args, **kwargs)
         every = [(str(n), _EVERY.get(n, f"Every {n} hours")) for n in hours]
         self.fields["hours"].choices = [("0", "Only by hand"), *every]  # type: ignore[attr-defined]
+
+    def chosen(self) -> str:
+        """How often, in words."""
+        return str(dict(self.fields["hours"].choices)[str(self.cleaned_data["hours"])])  # type: ignore[attr-defined]

@@ -17,7 +17,7 @@ from django.utils import timezone
 from memberships.domain.items import Kind
 from memberships.domain.plan import Action, Edit, Row, Verdict
 from memberships.domain.wishes import Fault
-from memberships.models import Connection, DriftWatch, Organization, Plan, RosterFile
+from memberships.models import Connection, DriftWatch, Organization, Plan, RosterFile, scope
 from memberships.models.plans import as_value
 from memberships.providers.errors import ProviderError
 
@@ -240,6 +240,13 @@ def schedule(connection: Connection, hours: int) -> None:
 def is_orphaned(watch: DriftWatch) -> bool:
     """Was it set up by somebody who isn't connected any more?"""
     return bool(watch.every_hours) and not _is_connected(watch)
+
+
+def stopping(connection: Connection) -> list[DriftWatch]:
+    """What no longer looks by itself once this connection is given back."""
+    with scope.everyone():  # also of what is attached, and only of this connection
+        found = DriftWatch.objects.filter(Q(connection=connection) | Q(person=connection), every_hours__gt=0)
+        return list(found.select_related("organization", "connection", "person"))
 
 
 def sweep() -> None:

@@ -10,11 +10,13 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from memberships.domain.plan import Action, Row, Verdict
-from memberships.models import Job, Organization, Outcome, PlanRow
+from memberships.models import Job, Organization, Outcome, Plan, PlanRow
 
 from .wording import invitations
 
 _DAY = timedelta(days=1)
+# A plan that sends less than one in so many of those that are left has nothing to say about them.
+_WORTH_SAYING = 10
 # Whoever is reactivated gets no e-mail.
 _SENT = (Action.INVITE, Action.RESEND)
 
@@ -50,9 +52,12 @@ def within(organization: Organization, rows: Sequence[Row]) -> list[Row]:
     return found
 
 
-def told(organization: Organization) -> str:
-    """How many are left, for people to read."""
-    return f"{left(organization):,} of {_limit()} are left for this organization."
+def told(plan: Plan) -> str:
+    """How many are left, for people to read; empty where a plan sends too few for it to matter."""
+    number = of_plan(plan.rows.all()) if plan.applied_at is None else 0
+    if not number or number * _WORTH_SAYING < (room := left(plan.organization)):
+        return ""
+    return f"{room:,} of {_limit()} are left for this organization."
 
 
 def overrun(organization: Organization, number: int) -> str:

@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from memberships.models import Connection, scope
-from memberships.services import attached, tokens
+from memberships.services import attached, drift, tokens
 from memberships.services import connections as service
 
 from . import access
@@ -67,6 +67,7 @@ def _disconnect(request: Any, chosen: Connection) -> HttpResponse:
             "provider": provider,
             "jobs": list(service.open_jobs(chosen).select_related("plan")),
             "tokens": tokens.stopping(chosen),
+            "watches": drift.stopping(chosen),
         }
         return render(request, "memberships/disconnect.html", context)
     told = service.disconnect(chosen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from memberships.domain import permissions
@@ -16,30 +17,48 @@ from memberships.services.roster import Holders
 from memberships.services.wording import Words
 
 
-def notes(organization: Organization, its_plan: Plan) -> tuple[str, ...]:
-    """What the provider does and doesn't do when people leave or come back, and what goes for many of the rows."""
+def notes(organization: Organization, its_plan: Plan) -> list[tuple[str, Sequence[str]]]:
+    """What the provider does and doesn't do when people leave or come back, and what goes for many of the rows.
+
+    Where not the same happens to everybody, it is said whom the sentences are about.
+    """
     its_capabilities = capabilities(organization)
     will = plans.rows(its_plan, Verdict.WILL)
     if its_plan.kind == Plan.Kind.LEAVE:
-        return its_capabilities.leaving_notes
-    ungrouping = will.filter(kind=Kind.GROUP, action=Action.DELETE).exists()
-    going = will.filter(action=Action.DEACTIVATE).exists()
-    returning = will.filter(action=Action.REACTIVATE).exists() and its_plan.kind != Plan.Kind.INVITE
-    invited_back = its_plan.kind == Plan.Kind.UNDO and will.filter(action=Action.INVITE).exists()
-    inviting = will.filter(action=Action.INVITE).exists()
-    sends = its_plan.applied_at is None and quota.of_plan(its_plan.rows.all()) > 0
-    return (
-        *([quota.told(organization)] if sends else ()),
-        *(its_capabilities.invitation_notes if inviting else ()),
-        *(its_capabilities.deactivation_notes if going else ()),
+        return [("", its_capabilities.leaving_notes)]
+    stages = set(will.order_by().values_list("kind", "action", "stage").distinct())
+    done = {(kind, action) for kind, action, _ in stages}
+    ungrouping = (Kind.GROUP, Action.DELETE) in done
+    going = (Kind.MEMBER, Action.DEACTIVATE) in done
+    returning = (Kind.MEMBER, Action.REACTIVATE) in done and its_plan.kind != Plan.Kind.INVITE
+    inviting = (Kind.MEMBER, Action.INVITE) in done
+    invited_back = inviting and its_plan.kind == Plan.Kind.UNDO
+    left = quota.told(its_plan)
+    back = (
         *(its_capabilities.reactivation_notes if returning else ()),
-        *(its_capabilities.return_notes if invited_back else ()),
+        *((*its_capabilities.invitation_notes, *its_capabilities.return_notes) if invited_back else ()),
+    )
+    told = [
+        ("Whoever is invited:", its_capabilities.invitation_notes if inviting and not invited_back else ()),
+        ("Whoever leaves:", its_capabilities.deactivation_notes if going else ()),
+        ("Whoever comes back:", back),
+    ]
+    # What follows in a later stage is mostly about the same people.
+    at_first = {action for kind, action, stage in stages if kind == Kind.MEMBER and stage == 0}
+    named = len(at_first) > 1 or sum(bool(sentences) for _, sentences in told) > 1
+    of_all = (
         *(its_capabilities.group_deletion_notes if ungrouping else ()),
         *(
             f"{wording.members(number)}: {caution[0].lower()}{caution[1:]}"
             for caution, number in plans.cautions(its_plan).items()
         ),
     )
+    told = [(whom if named else "", sentences) for whom, sentences in told]
+    return [
+        (whom, sentences)
+        for whom, sentences in [("", (left,) if left else ()), *told, ("", of_all)]
+        if sentences
+    ]
 
 
 def effects(organization: Organization, its_plan: Plan, words: Words) -> list[dict[str, Any]]:

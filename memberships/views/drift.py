@@ -67,6 +67,7 @@ def schedule(request: ManagerRequest) -> HttpResponse:
     if not form.is_valid():
         return _page(request, schedule_form=form)
     drift.schedule(request.connection, form.cleaned_data["hours"])
+    messages.success(request, f"Compared {form.chosen().lower()} from now on.")
     return redirect("drift")
 
 
@@ -79,7 +80,9 @@ def choose(request: ManagerRequest) -> HttpResponse:
     everybody = "everybody" in request.POST
     keys = [one.key for one in found.differences if everybody or one.key in ticked]
     if not keys:
-        return _page(request, problem="Nobody is ticked: tick whom it is about first.")
+        gone = "They no longer differ: somebody has gone on with them meanwhile."
+        nobody = "Nobody is ticked: tick whom it is about first."
+        return _page(request, problem=gone if ticked or everybody else nobody)
     try:
         if request.POST.get("action") == "adopt":
             version = drift.adopt(request.connection, keys)

@@ -190,6 +190,7 @@ def _review(
         "effects": consequences.effects(request.organization, its_plan, words),
         "to_move": consequences.to_move(request.organization, its_plan),
         "back": _back(its_plan),
+        "imported": its_plan.channel == audit.CHANNEL_SCREEN,
         "notes": consequences.notes(request.organization, its_plan),
         "whom": _whom(its_plan),
         "button": _button(its_plan, will),

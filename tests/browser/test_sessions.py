@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.company import Company
@@ -82,6 +83,13 @@ def test_the_list_of_sessions(page: Page, company: Company, spotless: Spotless):
     spotless("your sessions")
     page.get_by_role("button", name="Sign out everywhere").click()
     expect(page.get_by_text("You are signed out everywhere.")).to_be_visible()
+
+
+@pytest.mark.browser_context_args(java_script_enabled=False)
+def test_without_javascript_no_page_begins_with_an_empty_warning(page: Page, company: Company):
+    signed_in(page, company)
+    expect(page.locator("#ending")).to_have_count(1)
+    expect(page.locator("#ending")).to_be_hidden()
 
 
 def test_at_the_end_of_the_day_one_signs_in_again_and_is_back(page: Page, company: Company, stack: Stack):

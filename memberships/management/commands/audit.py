@@ -39,7 +39,12 @@ class Command(BaseCommand):
         if options["organization"]:
             organizations = organizations.filter(remote_id=options["organization"])
         if not organizations:
-            raise CommandError("There is no such organization here.")
+            known = options["organization"]
+            raise CommandError(
+                "There is no such organization here."
+                if known
+                else "Nobody has signed in yet: no log is kept."
+            )
         if options["action"] == "resend":
             self._resend(list(organizations), options["number"])
         else:
