@@ -293,6 +293,18 @@ def test_a_schedule_of_somebody_who_is_no_longer_connected_rests_and_says_so(
     assert "Nobody compares by itself any more" in Page.visit(second_admin, "/drift/").text
 
 
+def test_disconnecting_says_that_the_schedule_rests(
+    admin: Client, second_admin: Client, kept: str, connection: Connection
+) -> None:
+    Page.visit(admin, "/drift/").press("Save", {"Compare": "Every day"})
+    page = Page.visit(admin, f"/connections/{connection.pk}/disconnect/")
+    assert "Looking for drift rests until you sign in again" in page.text
+    colleague = Connection.objects.exclude(pk=connection.pk).get()
+    assert (
+        "Looking for drift" not in Page.visit(second_admin, f"/connections/{colleague.pk}/disconnect/").text
+    )
+
+
 def test_a_version_of_another_organization_is_not_there(outsider: Client, kept: str) -> None:
     assert outsider.get("/drift/file/1/").status_code == 404
     assert "No roster file yet" in Page.visit(outsider, "/drift/").text

@@ -10,14 +10,14 @@ from typing import Any, Unpack
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Max, Q
+from django.db.models import Max, Q, QuerySet
 from django.tasks import task
 from django.utils import timezone
 
 from memberships.domain.items import Kind
 from memberships.domain.plan import Action, Edit, Row, Verdict
 from memberships.domain.wishes import Fault
-from memberships.models import Connection, DriftWatch, Organization, Plan, RosterFile
+from memberships.models import Connection, DriftWatch, Organization, Plan, RosterFile, scope
 from memberships.models.plans import as_value
 from memberships.providers.errors import ProviderError
 
@@ -235,6 +235,13 @@ def schedule(connection: Connection, hours: int) -> None:
         audit.record(
             organization, [audit.roster_file(connection, "roster_file.scheduled", "Drift", text=text)]
         )
+
+
+def schedules(connection: Connection) -> QuerySet[DriftWatch]:
+    """Those that rest once this connection is given back, wherever it is used."""
+    with scope.everyone():
+        mine = DriftWatch.objects.filter(Q(connection=connection) | Q(person=connection), every_hours__gt=0)
+    return mine.select_related("organization").order_by("pk")
 
 
 def is_orphaned(watch: DriftWatch) -> bool:

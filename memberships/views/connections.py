@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from memberships.models import Connection, scope
-from memberships.services import attached, tokens
+from memberships.services import attached, drift, tokens
 from memberships.services import connections as service
 
 from . import access
@@ -53,7 +53,7 @@ def keep(request: Any, pk: int) -> HttpResponse:
 
 
 def disconnect(request: Any, pk: int) -> HttpResponse:
-    """First says which jobs and tokens stop; then gives the consent back."""
+    """First says which jobs, schedules and tokens stop; then gives the consent back."""
     chosen = _mine(request, str(pk))
     with scope.within(chosen.organization):
         return _disconnect(request, chosen)
@@ -65,7 +65,8 @@ def _disconnect(request: Any, chosen: Connection) -> HttpResponse:
         context = {
             "connection": chosen,
             "provider": provider,
-            "jobs": list(service.open_jobs(chosen).select_related("plan")),
+            "jobs": list(service.open_jobs(chosen).select_related("plan", "organization")),
+            "schedules": list(drift.schedules(chosen)),
             "tokens": tokens.stopping(chosen),
         }
         return render(request, "memberships/disconnect.html", context)
