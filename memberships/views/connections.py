@@ -87,7 +87,11 @@ def _disconnect(request: Any, chosen: Connection) -> HttpResponse:
             f"Disconnected from {chosen.organization} here, but {provider.label} could not be told. "
             f"{provider.consent_note}",
         )
-    return redirect("connections" if len(access.signed_in(request)) > 1 else "login")
+    if service.of_session(request.session.session_key):
+        return redirect("connections")
+    # Nobody was signed out by the clock.
+    request.session.pop("connection", None)
+    return redirect("login")
 
 
 def _mine(request: Any, pk: str) -> Connection:
