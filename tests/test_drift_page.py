@@ -293,6 +293,16 @@ def test_a_schedule_of_somebody_who_is_no_longer_connected_rests_and_says_so(
     assert "Nobody compares by itself any more" in Page.visit(second_admin, "/drift/").text
 
 
+def test_a_schedule_rests_where_the_installation_is_for_other_organizations(
+    admin: Client, kept: str, queue: list, settings: Any
+) -> None:
+    Page.visit(admin, "/drift/").press("Save", {"Compare": "Every day"})
+    settings.CLOSE_ORGANIZATIONS = ["orga_elsewhere"]
+    with time_machine.travel(timezone.now() + timedelta(days=2), tick=False):
+        drift.sweep()
+    assert not queue
+
+
 def test_disconnecting_says_that_the_schedule_rests(
     admin: Client, second_admin: Client, kept: str, connection: Connection
 ) -> None:

@@ -491,6 +491,13 @@ def test_with_several_people_connected_it_has_to_be_said_in_whose_name(
     assert "is not connected" in refused("dump", "--as", "stranger@example.com")
 
 
+def test_an_installation_for_other_organizations_lets_no_stored_connection_act(
+    connection: Connection, settings: Any
+) -> None:
+    settings.CLOSE_ORGANIZATIONS = ["orga_elsewhere"]
+    assert refused("dump") == "This installation is for other organizations."
+
+
 def test_with_several_organizations_it_has_to_be_said_which(attached: Connection) -> None:
     assert "name one with --organization" in refused("dump")
     ours = str(attached.organization.pk)
