@@ -171,6 +171,11 @@ def test_disconnecting_says_of_a_job_there_that_it_pauses_and_signing_in_lets_it
 ):
     page = Page.visit(commerce_admin, f"/connections/{connection.pk}/disconnect/")
     assert f"in {BLUEFIN} pauses until you sign in again" in page.text
+    its_receipt = f"/jobs/{under_way.pk}/"
+    assert its_receipt in page.html
+    commerce_admin.post("/connections/switch/", {"organization": connection.pk})
+    page = Page.visit(commerce_admin, page.address)
+    assert its_receipt not in page.html  # it would not be found from there
     page.press("Disconnect")
     work()
     under_way.refresh_from_db()

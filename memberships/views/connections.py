@@ -62,8 +62,10 @@ def disconnect(request: Any, pk: int) -> HttpResponse:
 def _disconnect(request: Any, chosen: Connection) -> HttpResponse:
     if request.method != "POST":
         provider = service.capabilities(chosen.organization)
+        looked_at = access.current(request)
         context = {
             "connection": chosen,
+            "here": looked_at and looked_at.organization,
             "provider": provider,
             "jobs": list(service.open_jobs(chosen).select_related("plan", "organization")),
             "schedules": list(drift.schedules(chosen)),
