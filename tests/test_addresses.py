@@ -31,6 +31,7 @@ BARE: list[Callable[[str], str]] = [
     lambda address: f"<{address}>",
     lambda address: f"mailto:{address}",
     lambda address: f"'{address}'",
+    lambda address: f"\u202a{address}\u202c\u200b",
 ]
 NAMED: list[Callable[[str], str]] = [
     lambda address: f"Ana Ruiz <{address}>",
@@ -73,6 +74,12 @@ def test_no_text_makes_it_fail_and_only_addresses_are_called_so(text):
     entries = parse(text)
     assert all(is_address(e.email) and e.email == e.email.lower() for e in entries if e.email)
     assert [e.line for e in entries] == sorted(e.line for e in entries)
+
+
+@pytest.mark.parametrize("hidden", ["\u200b", "\u00ad", "\u202e", "\ufeff"])
+def test_with_a_sign_in_it_that_can_not_be_seen_it_is_no_address(hidden):
+    assert is_address("ana.ruiz@example.com")
+    assert not is_address(f"ana{hidden}.ruiz@example.com")
 
 
 @given(ADDRESSES, st.sampled_from(["nobody", "a@", "@b.com", "a b@c d", "two@at@signs.com", "dot.@end.com"]))

@@ -544,6 +544,8 @@ def test_a_proposed_plan_runs_in_the_name_of_whoever_presses_apply(
     entry = AuditEntry.objects.get(event="member.role.set")
     assert (entry.channel, entry.actor_name) == ("api", theirs.name)
     assert entry.through == "token Propose it of Alex Morgan"
+    pressed = AuditEntry.objects.get(event="plan.applied")
+    assert (pressed.channel, pressed.through) == ("dashboard", "token Propose it of Alex Morgan")
     assert sent.status == 200
 
 

@@ -8,13 +8,13 @@ import pytest
 from django.db import connection as database
 from django.test import Client
 
-from memberships.models import AuditEntry, Connection, Organization
+from memberships.models import AuditEntry, Connection, Job, Organization
 from memberships.services import audit, jobs, plans, proposals, roster
 from sandbox.commercelayer.rehearsal import ADMIN, BLUEFIN, CLIENT_ID, CLIENT_SECRET, READER, TERN
 from sandbox.rehearsal import ADMIN as SIGNED_IN
 from sandbox.rehearsal import HARBOR, NORTHWIND, SECOND_ADMIN
 from tests.conftest import signed_in
-from tests.consent import Close, arrive
+from tests.consent import Close, arrive, sign_in
 from tests.pages import Page
 from tests.steps import apply
 
@@ -147,6 +147,54 @@ def test_a_job_pauses_while_nobody_backs_it_and_goes_on_with_a_colleagues_creden
     assert job.state == "finished"
     assert commerce.membership(reader_id)["reference"] == "HR-1"
     assert jobs.progress(job).done == 1
+
+
+@pytest.fixture
+def under_way(commerce_admin, attached, reader_id) -> Job:
+    """A job in the attached organization, in the name of the admin."""
+    plan = proposals.change(attached, [reader_id], {"reference": "HR-1"}, reason="", channel="test")
+    return plans.apply(plan, attached, fingerprint=plan.fingerprint, typed="")
+
+
+def test_signing_out_for_the_last_time_leaves_a_job_there_its_consent(
+    commerce_admin, under_way, connection, work
+):
+    Page.visit(commerce_admin, "/members/").press("Sign out")
+    connection.refresh_from_db()
+    assert connection.usable
+    work()
+    assert jobs.progress(under_way).done == 1
+
+
+def test_disconnecting_says_of_a_job_there_that_it_pauses_and_signing_in_lets_it_go_on(
+    commerce_admin, under_way, connection, visitor, consent, work
+):
+    page = Page.visit(commerce_admin, f"/connections/{connection.pk}/disconnect/")
+    assert f"in {BLUEFIN} pauses until you sign in again" in page.text
+    its_receipt = f"/jobs/{under_way.pk}/"
+    assert its_receipt in page.html
+    commerce_admin.post("/connections/switch/", {"organization": connection.pk})
+    page = Page.visit(commerce_admin, page.address)
+    assert its_receipt not in page.html  # it would not be found from there
+    page.press("Disconnect")
+    work()
+    under_way.refresh_from_db()
+    assert under_way.state == "paused"
+    sign_in(visitor, consent)
+    work()
+    under_way.refresh_from_db()
+    assert under_way.state == "finished"
+    assert jobs.progress(under_way).done == 1
+
+
+def test_nobody_removes_themselves_with_a_plan_that_a_colleague_made(attached, connect):
+    colleague = connect(SECOND_ADMIN)
+    own = attached.organization.members.filter(status="active", can_manage=False, owner=False)[0]
+    plan = proposals.deactivation(attached, [own.remote_id], reason="", channel="test")
+    attached.organization.members.filter(pk=own.pk).update(email=SECOND_ADMIN)
+    attached.person = colleague
+    with pytest.raises(plans.CannotApply, match="your own membership"):
+        plans.apply(plan, attached, fingerprint=plan.fingerprint, typed="")
 
 
 def test_a_job_of_somebody_who_lost_the_permission_sends_nothing(

@@ -100,6 +100,7 @@ def test_disconnecting_gives_the_consent_back_and_forgets_the_tokens(admin, conn
     page = disconnect(admin, NORTHWIND)
     assert page.address == "/login/"
     assert f"Disconnected from {NORTHWIND}. Close was told to forget the consent." in page.text
+    assert "You were signed out" not in page.text
     assert [(call.path, call.status) for call in close.calls] == [("/oauth2/revoke/", 200)]
     kept = Connection.objects.get()
     assert (kept.access_token, kept.refresh_token, kept.can_manage) == ("", "", False)

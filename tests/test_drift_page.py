@@ -98,16 +98,6 @@ def test_that_number_follows_a_comparison_that_ends_behind_the_page(
     assert "Drift" not in part.text.split()
 
 
-def test_whoever_disconnects_is_told_that_the_schedule_rests(
-    admin: Client, kept: str, connection: Connection
-) -> None:
-    assert "no schedules" in Page.visit(admin, f"/connections/{connection.pk}/disconnect/").text
-    page = Page.visit(admin, "/drift/").press("Save", {"Compare": "Every 6 hours"})
-    assert "Compared every 6 hours from now on." in page.text
-    stops = Page.visit(admin, f"/connections/{connection.pk}/disconnect/").text
-    assert "with its roster file by itself rests until you connect again" in stops
-
-
 def test_adopting_makes_a_version_that_says_what_is_true_and_differs_in_one_line(
     admin: Client, demoted: dict[str, Any], kept: str, connection: Connection, queue: list
 ) -> None:
@@ -320,6 +310,28 @@ def test_a_schedule_of_somebody_who_is_no_longer_connected_rests_and_says_so(
         drift.sweep()
         assert not queue
     assert "Nobody compares by itself any more" in Page.visit(second_admin, "/drift/").text
+
+
+def test_a_schedule_rests_where_the_installation_is_for_other_organizations(
+    admin: Client, kept: str, queue: list, settings: Any
+) -> None:
+    Page.visit(admin, "/drift/").press("Save", {"Compare": "Every day"})
+    settings.CLOSE_ORGANIZATIONS = ["orga_elsewhere"]
+    with time_machine.travel(timezone.now() + timedelta(days=2), tick=False):
+        drift.sweep()
+    assert not queue
+
+
+def test_disconnecting_says_that_the_schedule_rests(
+    admin: Client, second_admin: Client, kept: str, connection: Connection
+) -> None:
+    stops = "with its roster file by itself rests until you connect again"
+    assert "no schedules" in Page.visit(admin, f"/connections/{connection.pk}/disconnect/").text
+    page = Page.visit(admin, "/drift/").press("Save", {"Compare": "Every 6 hours"})
+    assert "Compared every 6 hours from now on." in page.text
+    assert stops in Page.visit(admin, f"/connections/{connection.pk}/disconnect/").text
+    colleague = Connection.objects.exclude(pk=connection.pk).get()
+    assert stops not in Page.visit(second_admin, f"/connections/{colleague.pk}/disconnect/").text
 
 
 def test_a_version_of_another_organization_is_not_there(outsider: Client, kept: str) -> None:

@@ -8,6 +8,7 @@ import pytest
 from django.utils import timezone
 
 from memberships.domain.plan import Verdict
+from memberships.domain.wishes import Wish
 from memberships.models import AuditEntry, Job, Plan, PlanRow
 from memberships.services import plans, proposals, quota
 from sandbox.rehearsal import HARBOR, NORTHWIND_DOMAIN
@@ -128,3 +129,17 @@ def test_each_organization_has_its_own(connection, connect, admin):
     apply(review(admin, "a", "b"))
     assert quota.left(connection.organization) == 1
     assert quota.left(connect(f"robin.castellano@{NORTHWIND_DOMAIN}", HARBOR).organization) == 3
+
+
+def test_nothing_else_is_planned_for_whom_there_is_no_room(connection, work, settings):
+    settings.INVITATIONS_PER_DAY = 1
+    fields = {"role": "user", "auto_record_calls": "enabled"}
+    wanted = [Wish(line, email, fields=fields) for line, email in enumerate(new("a", "b"), 2)]
+    plan = proposals.wishes(connection, wanted, reason="", channel="dashboard")
+    will = [(row.email, row.action) for row in plans.rows(plan, Verdict.WILL)]
+    assert will == [(new("a")[0], "invite"), (new("a")[0], "change")]
+    reasons = [row.reason for row in plans.rows(plan, Verdict.BLOCKED)]
+    assert reasons == [
+        "Beyond the limit of 1 invitation a day: 1 was left.",
+        "Is not invited, so nothing else can be set.",
+    ]

@@ -17,7 +17,7 @@ from django.core.management.base import OutputWrapper
 
 from memberships.management.commands.roster import CHANGES, ERROR, NOTHING_TO_DO, Command, ProgressBar
 from memberships.models import AuditEntry, Connection, Job, Organization, Plan
-from memberships.services import command_line, connections, jobs
+from memberships.services import command_line, connections, jobs, plans, proposals
 from memberships.services.jobs import Progress
 from sandbox.commercelayer.world import CommerceWorld
 from sandbox.rehearsal import ADMIN, HARBOR, ORDINARY, PEOPLE_OPS_ROLE, SECOND_ADMIN
@@ -491,6 +491,13 @@ def test_with_several_people_connected_it_has_to_be_said_in_whose_name(
     assert "is not connected" in refused("dump", "--as", "stranger@example.com")
 
 
+def test_an_installation_for_other_organizations_lets_no_stored_connection_act(
+    connection: Connection, settings: Any
+) -> None:
+    settings.CLOSE_ORGANIZATIONS = ["orga_elsewhere"]
+    assert refused("dump") == "This installation is for other organizations."
+
+
 def test_with_several_organizations_it_has_to_be_said_which(attached: Connection) -> None:
     assert "name one with --organization" in refused("dump")
     ours = str(attached.organization.pk)
@@ -529,8 +536,7 @@ def test_a_worker_leaves_a_job_alone_that_needs_somebodys_key(
     change_role(file, somebody["email"], "Restricted User")
     roster("plan", str(file))
     monkeypatch.setattr(jobs, "run", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-    with pytest.raises(KeyboardInterrupt):
-        roster("apply", str(only_plan().pk))
+    assert "the same command does the rest" in refused("apply", str(only_plan().pk))
     monkeypatch.undo()
     monkeypatch.setenv("CLOSE_API_KEY", key)
     jobs.sweep()
@@ -538,6 +544,22 @@ def test_a_worker_leaves_a_job_alone_that_needs_somebodys_key(
     job = Job.objects.get()
     assert job.state == Job.State.QUEUED
     assert roster("apply", str(only_plan().pk)) == (NOTHING_TO_DO, "1 done.\n")
+
+
+def test_what_waits_for_its_key_holds_up_nobody(
+    connection: Connection, world: World, northwind: str, queue: list
+) -> None:
+    first, second, third = (
+        proposals.change(connection, [m["id"]], {"role": "restricteduser"}, reason="", channel="test")
+        for m in a_user(world, northwind, 3)
+    )
+    earlier = plans.apply(first, connection, fingerprint=first.fingerprint, typed="")
+    Job.objects.filter(pk=earlier.pk).update(by_key=True)
+    running = plans.apply(second, connection, fingerprint=second.fingerprint, typed="")
+    following = plans.apply(third, connection, fingerprint=third.fingerprint, typed="")
+    queue.clear()
+    jobs.run(running.pk)
+    assert [result.args for result in queue] == [[str(following.pk)]]
 
 
 def test_what_nobody_goes_on_with_can_be_stopped_in_the_dashboard(

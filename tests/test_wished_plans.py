@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 
 from memberships.domain.people import Status, Value
 from memberships.domain.plan import Verdict
+from memberships.domain.rails import Rails
 from memberships.domain.wishes import Fault, Wish
 from memberships.models import Connection, Job, Organization, Outcome, Plan, PlanRow
 from memberships.services import details, jobs, plans, proposals
@@ -260,3 +261,11 @@ def test_of_the_many_who_are_as_a_file_wants_them_some_are_listed_and_all_are_co
     page = Page.visit(admin, f"/plans/{plan.pk}/")
     assert f"{len(everyone)} already so" in page.text
     assert f"{len(everyone) - 3} more are as wanted and not listed" in page.text
+
+
+def test_a_retry_keeps_to_the_rail_of_its_file(propose, run, connection, world, users):
+    plan = propose(Wish(2, member_id=users[0], fields={"role": "restricteduser"}), rails=Rails(2))
+    world.set_role(users[0], "superuser")
+    job = run(plan)
+    again = proposals.again(job, connection, reason="", channel="test")
+    assert again.minimum_managers == 2

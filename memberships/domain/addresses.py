@@ -40,7 +40,8 @@ def parse(text: str) -> list[Entry]:
 
 
 def is_address(text: str) -> bool:
-    return len(text) <= _LONGEST and _ADDRESS.fullmatch(text) is not None
+    """With a sign in it that can't be seen it would be somebody else's, though it reads the same."""
+    return len(text) <= _LONGEST and text.isprintable() and _ADDRESS.fullmatch(text) is not None
 
 
 def _cells(line: str) -> list[str]:
@@ -75,7 +76,8 @@ def _entry(line: int, cell: str) -> Entry:
         at = [word for word in words if "@" in word]
         candidate = at[0] if len(at) == 1 else cell
         name = " ".join(_unquoted(word) for word in words if word != candidate) if len(at) == 1 else ""
-    candidate = candidate.removeprefix("mailto:").strip("'\".").lower()
+    # Mail programs copy signs along that can't be seen, such as which way to read.
+    candidate = "".join(filter(str.isprintable, candidate)).removeprefix("mailto:").strip("'\".").lower()
     return Entry(line, cell, candidate if is_address(candidate) else "", name)
 
 

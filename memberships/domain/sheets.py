@@ -158,8 +158,9 @@ def _text(text: str) -> str:
 def _separated(text: str, is_heading: Callable[[str], bool]) -> tuple[int, str, str]:
     """The number of the first line, the separator, and the text without a line that only names the separator."""
     start, line_end = text[:5].lower(), text[5:7]
-    if start[:4] == "sep=" and start[4:] and line_end[:1] in ("\r", "\n"):
-        return 2, start[4], text[5:].removeprefix(line_end if line_end == "\r\n" else line_end[:1])
+    named = start[4:] if start[:4] == "sep=" and line_end[:1] in ("\r", "\n") else ""
+    if named and named not in '"\r\n':
+        return 2, named, text[5:].removeprefix(line_end if line_end == "\r\n" else line_end[:1])
 
     def score(separator: str) -> tuple[int, int]:
         first = next((row for row in _rows(text, separator, 1) if _is_filled(row)), None)

@@ -66,8 +66,8 @@ def matched(wishes: Iterable[Wish], roster: Roster) -> Matched:
         member, problem = _meant(wish, roster, by_email)
         key = member.id if member else wish.email
         if not problem and key in first_line:
-            where = f"line {first_line[key]}" if wish.line else "an earlier entry"
-            problem = f"The same person as on {where}: one row for each person."
+            where = f"on line {first_line[key]}" if wish.line else "in an earlier entry"
+            problem = f"The same person as {where}: one row for each person."
         if problem:
             faults.append(wish.fault(problem))
         else:

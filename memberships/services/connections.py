@@ -363,7 +363,10 @@ def _goes_on() -> Q:
 
 
 def open_jobs(connection: Connection) -> QuerySet[Job]:
-    return Job.objects.filter(connection=connection).exclude(state=Job.State.FINISHED)
+    """What goes on with this connection, or in the name of whose it is: that may be where it is attached."""
+    with scope.everyone():
+        mine = Job.objects.filter(Q(connection=connection) | Q(person=connection))
+    return mine.exclude(state=Job.State.FINISHED)
 
 
 def keep(connection: Connection, kept: bool) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Unpack
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Max, Q
+from django.db.models import Max, Q, QuerySet
 from django.tasks import task
 from django.utils import timezone
 
@@ -22,6 +22,7 @@ from memberships.models.plans import as_value
 from memberships.providers.errors import ProviderError
 
 from . import audit, connections, proposals
+from .configuration import served
 from .connections import NotAllowed, capabilities
 from .proposals import Note
 from .rosterfile import comparison, document, edits
@@ -237,23 +238,23 @@ def schedule(connection: Connection, hours: int) -> None:
         )
 
 
+def schedules(connection: Connection) -> QuerySet[DriftWatch]:
+    """Those that rest once this connection is given back, wherever it is used."""
+    with scope.everyone():
+        mine = DriftWatch.objects.filter(Q(connection=connection) | Q(person=connection), every_hours__gt=0)
+    return mine.select_related("organization").order_by("pk")
+
+
 def is_orphaned(watch: DriftWatch) -> bool:
     """Was it set up by somebody who isn't connected any more?"""
     return bool(watch.every_hours) and not _is_connected(watch)
-
-
-def stopping(connection: Connection) -> list[DriftWatch]:
-    """What no longer looks by itself once this connection is given back."""
-    with scope.everyone():  # also of what is attached, and only of this connection
-        found = DriftWatch.objects.filter(Q(connection=connection) | Q(person=connection), every_hours__gt=0)
-        return list(found.select_related("organization", "connection", "person"))
 
 
 def sweep() -> None:
     """Offer what is due. In whose name it was set up, and nobody else's."""
     now = timezone.now()
     due = DriftWatch.objects.filter(every_hours__gt=0, next_at__lte=now)
-    for watch in due.select_related("connection", "person"):
+    for watch in due.select_related("connection", "person", "organization__parent"):
         following = now + timedelta(hours=watch.every_hours)
         mine = DriftWatch.objects.filter(pk=watch.pk, next_at=watch.next_at)
         by = watch.connection if _is_connected(watch) else None
@@ -263,7 +264,9 @@ def sweep() -> None:
 
 def _is_connected(watch: DriftWatch) -> bool:
     people = [one for one in (watch.connection, watch.person) if one is not None]
-    return bool(people) and all(one.usable for one in people)
+    home = watch.organization.parent or watch.organization
+    is_served = not served() or home.remote_id in served()
+    return bool(people) and is_served and all(one.usable for one in people)
 
 
 def _person_pk(connection: Connection) -> int | None:

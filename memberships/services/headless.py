@@ -104,14 +104,15 @@ def _stored(wanted: str, email: str) -> Connection:
     if not wanted:
         organizations = [found for found in organizations if any(_usable(found))]
     organization = _one(organizations, wanted)
-    people = _usable(organization.parent or organization)
+    home = organization.parent or organization
+    if served() and home.remote_id not in served():
+        raise NotServed(home.remote_id)
+    people = _usable(home)
     if email:
         people = [person for person in people if person.email == email.lower()]
     if not people:
         who = f"{email} is not" if email else "Nobody is"
-        raise Undecided(
-            f"{who} connected to {organization.parent or organization}: sign in there, or set CLOSE_API_KEY."
-        )
+        raise Undecided(f"{who} connected to {home}: sign in there, or set CLOSE_API_KEY.")
     if len(people) > 1:
         known = ", ".join(sorted(person.email or person.user_id for person in people))
         raise Undecided(f"{len(people)} people are connected: say with --as in whose name, one of {known}.")

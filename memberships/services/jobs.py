@@ -17,10 +17,11 @@ from django.utils import timezone
 
 from memberships.domain.items import Kind
 from memberships.domain.plan import Action, Verdict
-from memberships.models import Connection, Job, Organization, Outcome
+from memberships.models import Connection, Job, Organization, Outcome, scope
 from memberships.providers.errors import Disconnected, RateLimited, Refused, Unavailable
 
 from . import context, metrics, roster
+from .connections import open_jobs
 from .lease import Lease, LeaseLost
 from .run import STOPPED, Later, Run
 
@@ -164,7 +165,9 @@ def _put_off(job: Job, lease: Lease, wait_s: float, note: str) -> None:
 
 def _offer_next(organization: Organization) -> None:
     waiting = (
-        Job.objects.filter(organization=organization, state=Job.State.QUEUED).order_by("created_at").first()
+        Job.objects.filter(organization=organization, state=Job.State.QUEUED, by_key=False)
+        .order_by("created_at")
+        .first()
     )
     if waiting:
         offer(waiting)
@@ -172,10 +175,11 @@ def _offer_next(organization: Organization) -> None:
 
 def resume(connection: Connection) -> None:
     """Go on with what was paused for want of this person's sign-in."""
-    for job in Job.objects.filter(connection=connection, state=Job.State.PAUSED):
-        paused = Job.objects.filter(pk=job.pk, state=Job.State.PAUSED)
-        if paused.update(state=Job.State.QUEUED, note="", unreadable_tries=0):
-            offer(job)
+    for job in open_jobs(connection).filter(state=Job.State.PAUSED).select_related("organization"):
+        with scope.within(job.organization):
+            paused = Job.objects.filter(pk=job.pk, state=Job.State.PAUSED)
+            if paused.update(state=Job.State.QUEUED, note="", unreadable_tries=0):
+                offer(job)
 
 
 def stop(job: Job) -> bool:

@@ -9,7 +9,7 @@ from enum import Enum
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
 from memberships.domain.items import WORK, Kind
@@ -186,7 +186,7 @@ def apply(
         )
     if plan.brake_number and typed.strip().replace(",", "") != str(plan.brake_number):
         raise WrongNumber(f"Type {plan.brake_number:,} to confirm.")
-    if connection.pk != plan.connection_id and (mine := _mine_in(plan, connection)):
+    if connection.actor != plan.by and (mine := _mine_in(plan, connection)):
         raise CannotApply(f"This plan changes {mine}. Make it yourself, so that you review that.")
     sends = quota.of_plan(plan.rows.all())
     with transaction.atomic():
@@ -217,7 +217,10 @@ def apply(
 
 def _mine_in(plan: Plan, connection: Connection) -> str:
     """What of this person's own it is about; empty when nothing is."""
-    mine = plan.organization.members.filter(user_id=connection.user_id).values_list("remote_id", "role_id")
+    me = connection.actor
+    # Where an organization is attached, people are known by their address.
+    known = Q(user_id=me.user_id) | Q(email=me.email) if me.email else Q(user_id=me.user_id)
+    mine = plan.organization.members.filter(known).values_list("remote_id", "role_id")
     will = rows(plan, Verdict.WILL)
     if will.filter(member_id__in=[member_id for member_id, _ in mine]).exists():
         return "your own membership"

@@ -345,7 +345,10 @@ def again(job: Job, connection: Connection, *, only_stale: bool = False, **note:
     if job.plan.kind == Plan.Kind.LEAVE:
         rows = sorted([*rows, *_new_work(connection, live, rows, job.plan.wanted)], key=lambda row: row.stage)
     note = _titled(note, job.plan.title)
-    return store(connection, Plan.Kind(job.plan.kind), rows, live, job.plan.wanted, origin=job, **note)
+    # What the file asked for holds for its rest, too.
+    rails = Rails(minimum_managers=job.plan.minimum_managers)
+    kind = Plan.Kind(job.plan.kind)
+    return store(connection, kind, rows, live, job.plan.wanted, origin=job, rails=rails, **note)
 
 
 def _new_work(connection: Connection, live: Live, rows: Sequence[Row], takers: Takers) -> list[Row]:

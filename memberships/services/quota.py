@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
 
 from django.conf import settings
@@ -19,6 +19,7 @@ _DAY = timedelta(days=1)
 _WORTH_SAYING = 10
 # Whoever is reactivated gets no e-mail.
 _SENT = (Action.INVITE, Action.RESEND)
+_NOT_INVITED = "Is not invited, so nothing else can be set."
 
 
 def left(organization: Organization) -> int:
@@ -37,19 +38,27 @@ def needed(rows: Iterable[Row]) -> int:
 
 
 def within(organization: Organization, rows: Sequence[Row]) -> list[Row]:
-    """Block the invitations for which there is no room left today."""
+    """Block the invitations for which there is no room left today, and what waits for those."""
     wanted = needed(rows)
     room = left(organization) if wanted else 0
     if wanted <= room:
         return list(rows)
     reason = f"Beyond the limit of {_limit()}: {room:,} {'was' if room == 1 else 'were'} left."
-    found = []
+    found, uninvited = [], set()
     for row in rows:
         if _is_sent(row):
-            row = row if room else row.blocked(reason)
+            if not room:
+                uninvited.add(row.email)
+                row = row.blocked(reason)
             room = max(0, room - 1)
         found.append(row)
-    return found
+    return [row.blocked(_NOT_INVITED) if _waits_for(row, uninvited) else row for row in found]
+
+
+def _waits_for(row: Row, emails: Collection[str]) -> bool:
+    """Can it only be set once somebody of these is here?"""
+    new = row.verdict is Verdict.WILL and row.action is Action.CHANGE and not row.member_id
+    return new and row.email in emails
 
 
 def told(plan: Plan) -> str:

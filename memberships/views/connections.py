@@ -53,7 +53,7 @@ def keep(request: Any, pk: int) -> HttpResponse:
 
 
 def disconnect(request: Any, pk: int) -> HttpResponse:
-    """First says which jobs and tokens stop; then gives the consent back."""
+    """First says which jobs, schedules and tokens stop; then gives the consent back."""
     chosen = _mine(request, str(pk))
     with scope.within(chosen.organization):
         return _disconnect(request, chosen)
@@ -62,12 +62,14 @@ def disconnect(request: Any, pk: int) -> HttpResponse:
 def _disconnect(request: Any, chosen: Connection) -> HttpResponse:
     if request.method != "POST":
         provider = service.capabilities(chosen.organization)
+        looked_at = access.current(request)
         context = {
             "connection": chosen,
+            "here": looked_at and looked_at.organization,
             "provider": provider,
-            "jobs": list(service.open_jobs(chosen).select_related("plan")),
+            "jobs": list(service.open_jobs(chosen).select_related("plan", "organization")),
+            "schedules": list(drift.schedules(chosen)),
             "tokens": tokens.stopping(chosen),
-            "watches": drift.stopping(chosen),
         }
         return render(request, "memberships/disconnect.html", context)
     told = service.disconnect(chosen)
@@ -87,7 +89,11 @@ def _disconnect(request: Any, chosen: Connection) -> HttpResponse:
             f"Disconnected from {chosen.organization} here, but {provider.label} could not be told. "
             f"{provider.consent_note}",
         )
-    return redirect("connections" if len(access.signed_in(request)) > 1 else "login")
+    if service.of_session(request.session.session_key):
+        return redirect("connections")
+    # Nobody was signed out by the clock.
+    request.session.pop("connection", None)
+    return redirect("login")
 
 
 def _mine(request: Any, pk: str) -> Connection:

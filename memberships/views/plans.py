@@ -72,6 +72,7 @@ def apply(request: ManagerRequest, plan_id: UUID) -> HttpResponse:
             fingerprint=request.POST.get("fingerprint", ""),
             typed=typed,
             proof=_proof(request),
+            channel=audit.CHANNEL_SCREEN,
         )
     except plans.WrongNumber as wrong:
         return _review(request, its_plan, problem=str(wrong), typed=typed, at_number=True)

@@ -104,6 +104,10 @@ class Command(BaseCommand):
             for sentence in moved.sentences:
                 self.stderr.write(f"  {printing.seen(sentence)}")
             raise CommandError(str(moved)) from None
+        except KeyboardInterrupt:
+            raise CommandError(
+                "Broken off. Of a plan that was being applied, the same command does the rest."
+            ) from None
         except (
             headless.Undecided,
             plans.CannotApply,
