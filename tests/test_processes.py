@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import time
 from collections.abc import Callable
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from dashboard import processes
 
@@ -46,3 +48,10 @@ def test_children_end_with_the_block_whatever_ends_it(children):
     with pytest.raises(KeyboardInterrupt), processes.beside([["worker"]]):
         raise KeyboardInterrupt
     assert children[0].poll() is not None
+
+
+def test_a_port_that_is_taken_is_said_and_not_shared():
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(CommandError, match=f"Port {port} is taken"):
+            call_command("serve", "--port", str(port))

@@ -126,6 +126,12 @@ def test_a_plan_is_printed_with_symbols_words_a_legend_and_one_total_and_sends_n
     assert "Plan: 1 to invite, 1 to change, 1 to deactivate, 1 blocked, 58 unchanged." in lines
     assert "Nothing has been sent." in lines
     assert f"Apply it with: manage.py roster apply {only_plan().pk}" in lines
+    where = only_plan().organization.remote_id
+    chosen = roster("plan", str(dumped), "--organization", where)[1].splitlines()
+    assert (
+        f"Apply it with: manage.py roster apply {Plan.objects.latest('created_at').pk} --organization {where}"
+        in chosen
+    )
     assert not changes(close)
 
 

@@ -137,10 +137,9 @@ def test_bytes_that_no_windows_letter_has_are_listed():
     ]
 
 
-def test_a_cell_that_is_too_long_is_listed():
-    assert faults(f"id,name\r\nm1,{'x' * (LONGEST_CELL + 1)}\r\n") == [
-        (2, "Has a cell of 10,001 characters; 10,000 is the most.")
-    ]
+def test_a_cell_that_is_too_long_refuses_the_file():
+    with pytest.raises(Unreadable, match=r"^Line 2 has a cell of 10,001 characters; 10,000 is the most\.$"):
+        sheet(f"id,name\r\nm1,{'x' * (LONGEST_CELL + 1)}\r\n")
     assert faults(f"id,name\r\nm1,{'x' * LONGEST_CELL}\r\n") == []
 
 

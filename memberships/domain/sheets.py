@@ -209,7 +209,8 @@ def _problem(row: Line, width: int, encoding: str) -> str:
     if len(cells) != width:
         return f"Has {_cells(len(cells))}, but there are {width} headings."
     if (longest := max(map(len, cells))) > LONGEST_CELL:
-        return f"Has a cell of {longest:,} characters; {LONGEST_CELL:,} is the most."
+        sentence = f"Line {row.number} has a cell of {longest:,} characters; {LONGEST_CELL:,} is the most."
+        raise Unreadable(sentence)
     return ""
 
 

@@ -60,6 +60,8 @@ class Report:
     plan_id: str = ""
     confirm: int = 0
     confirm_reasons: Sequence[str] = ()
+    chosen: str = ""
+    """The options that say which organization it is and in whose name, as they were typed."""
     rest: int = 0
     """How many more people are as they should be, of whom there are no rows."""
 
@@ -233,7 +235,10 @@ def _confirm(report: Report) -> list[str]:
 def _plan(report: Report) -> list[str]:
     if not report.plan_id:
         return []
-    return ["Nothing has been sent.", f"Apply it with: manage.py roster apply {report.plan_id}"]
+    return [
+        "Nothing has been sent.",
+        f"Apply it with: manage.py roster apply {report.plan_id}{report.chosen}",
+    ]
 
 
 def seen(text: str) -> str:

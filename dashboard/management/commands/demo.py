@@ -41,7 +41,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         port = options["port"]
-        if not _is_free(port):
+        if not processes.is_free("127.0.0.1", port):
             raise CommandError(f"Port {port} is taken: choose another one with --port.")
         sandbox_port = options["sandbox_port"] or _free_port()
         layer_port = options["commercelayer_port"] or _free_port()
@@ -105,16 +105,6 @@ class Command(BaseCommand):
             self.stdout.write("Ending.")
         finally:
             processes.stop(children)
-
-
-def _is_free(port: int) -> bool:
-    with closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 def _free_port() -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from granian import Granian
 from granian.constants import Interfaces
 
@@ -22,6 +22,8 @@ class Command(BaseCommand):
         parser.add_argument("--with-worker", action="store_true", help="start one worker process beside it")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if not processes.is_free(options["host"], options["port"]):
+            raise CommandError(f"Port {options['port']} is taken: choose another one with --port.")
         with processes.beside([["worker"]] if options["with_worker"] else []):
             Granian(
                 "dashboard.wsgi:application",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import sys
 from argparse import ArgumentTypeError
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -130,7 +132,7 @@ class Command(BaseCommand):
         report = command_line.plan(
             connection, found, source=Path(options["file"]).name, reason=options["reason"][:200]
         )
-        self._print(report, options)
+        self._print(replace(report, chosen=_chosen(options)), options)
         return CHANGES if report.changes else NOTHING_TO_DO
 
     def drift(self, connection: Connection, options: dict[str, Any]) -> int:
@@ -252,6 +254,12 @@ def _parts(text: str) -> tuple[str, ...]:
     if unknown := set(found) - set(_PARTS):
         raise ArgumentTypeError(f"there is no {', '.join(sorted(unknown))}; there are {' and '.join(_PARTS)}")
     return found
+
+
+def _chosen(options: dict[str, Any]) -> str:
+    """The same choice, for the command that goes on."""
+    named = {"--organization": options["organization"], "--as": options["email"]}
+    return "".join(f" {name} {shlex.quote(value)}" for name, value in named.items() if value)
 
 
 def _plan_id(text: str) -> UUID:
