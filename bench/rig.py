@@ -148,14 +148,14 @@ def _project(close: Close, settings: str, environment: dict[str, str]) -> Iterat
 def _signed_in(close: Close) -> Rig:
     from django.test import Client
 
-    from memberships.services import connections
+    from memberships.services import connections, sessions
 
     connection = connections.sign_in(close.token)
     browser = Client(SERVER_NAME="localhost")
     session = browser.session
     session["connection"] = connection.pk
     session.save()
-    connections.remember(str(session.session_key), connection)
+    sessions.remember(str(session.session_key), connection)
     return Rig(close, connection, browser)
 
 

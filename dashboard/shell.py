@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from memberships.models import Connection
-from memberships.services import connections
+from memberships.services import connections, sessions
 from memberships.views import access
 
 
@@ -22,7 +22,7 @@ def context(request: Any) -> dict[str, Any]:
         "current": current,
         "capabilities": connections.capabilities(current.organization) if current else None,
         "access": getattr(request, "access", None),
-        "ending": connections.ending(current) if current else None,
+        "ending": sessions.ending(current) if current else None,
     }
 
 

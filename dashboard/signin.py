@@ -21,7 +21,7 @@ from memberships.domain.browsers import described
 from memberships.models import Connection, scope
 from memberships.providers import http
 from memberships.providers.errors import ProviderError, Unavailable
-from memberships.services import attached, connections, jobs, metrics, oauth, throttle
+from memberships.services import attached, connections, jobs, metrics, oauth, sessions, throttle
 from memberships.services.connections import NotAllowed, SomebodyElse
 from memberships.views.access import signed_in
 
@@ -111,7 +111,7 @@ def callback(request: Any) -> HttpResponse:
     except SomebodyElse as somebody_else:
         return errors.page(request, somebody_else, back)
     _begin(request)
-    connections.remember(
+    sessions.remember(
         request.session.session_key, connection, described(request.headers.get("User-Agent", ""))
     )
     with scope.within(connection.organization):
@@ -154,7 +154,7 @@ def _install(request: Any, person: Connection) -> None:
 @require_POST
 def logout(request: Any) -> HttpResponse:
     if request.session.session_key:
-        connections.sign_out(request.session.session_key)
+        sessions.sign_out(request.session.session_key)
     request.session.flush()
     return redirect("login")
 
@@ -164,7 +164,7 @@ def _begin(request: Any) -> None:
     before = request.session.session_key
     request.session.cycle_key()
     if before:
-        connections.move(before, request.session.session_key)
+        sessions.move(before, request.session.session_key)
 
 
 def _callback_address(request: Any) -> str:

@@ -15,7 +15,7 @@ from django.utils import timezone
 from memberships.models import Connection, Job, Organization
 from memberships.providers import http
 from memberships.services import attached as attached_service
-from memberships.services import connections, jobs, roster
+from memberships.services import connections, jobs, roster, sessions
 from memberships.services.attached import Secret
 from sandbox.commercelayer.rehearsal import BLUEFIN, CLIENT_ID, CLIENT_SECRET
 from sandbox.commercelayer.server import running as commerce_running
@@ -82,7 +82,7 @@ def signed_in(*its_connections: Connection) -> Client:
     session["connection"] = its_connections[0].pk
     session.save()
     for connection in its_connections:
-        connections.remember(str(session.session_key), connection)
+        sessions.remember(str(session.session_key), connection)
     return client
 
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from memberships.domain.browsers import described
 from memberships.models import AuditEntry, Connection, Login
-from memberships.services import connections
+from memberships.services import sessions
 from memberships.views.access import POLLED
 from sandbox.rehearsal import ADMIN, HARBOR, NORTHWIND, SECOND_ADMIN
 from tests.conftest import signed_in
@@ -106,7 +106,7 @@ def test_a_form_sent_after_the_end_leads_back_to_its_page(admin, world, northwin
 
 def test_each_browser_is_listed_with_this_one_first(admin, phone, connect):
     logins(admin).update(browser=described(FIREFOX))
-    connections.remember(admin.session.session_key, connect(ADMIN, HARBOR))
+    sessions.remember(admin.session.session_key, connect(ADMIN, HARBOR))
     page = Page.visit(admin, "/connections/").follow("Your sessions")
     assert page.heading == "Your sessions"
     assert [heading.text for heading in page.all("h2")] == [
@@ -158,10 +158,10 @@ def test_only_ones_own_can_be_signed_out(admin, second_admin):
 def test_in_a_browser_shared_with_somebody_else_only_ones_own_sign_in_ends(
     admin, connection, connect, second_admin
 ):
-    connections.remember(second_admin.session.session_key, connection)
+    sessions.remember(second_admin.session.session_key, connection)
     shared = Login.objects.get(session_key=second_admin.session.session_key, connection=connection)
     admin.post(f"/connections/sessions/{shared.pk}/end/")
-    assert [c.email for c in connections.of_session(second_admin.session.session_key)] == [SECOND_ADMIN]
+    assert [c.email for c in sessions.of_session(second_admin.session.session_key)] == [SECOND_ADMIN]
 
 
 def test_signing_out_everywhere_ends_every_session_and_gives_the_consent_back(

@@ -19,8 +19,9 @@ from msgspec import Struct
 from memberships.models import Connection, Organization, Scope, Token
 from memberships.models.scope import within
 from memberships.providers.errors import ProviderError
-from memberships.services import connections, tokens
-from memberships.services.connections import Access, NotAllowed
+from memberships.services import connections, permission, tokens
+from memberships.services.connections import NotAllowed
+from memberships.services.permission import Access
 from memberships.services.tokens import NotAccepted
 
 from . import problems
@@ -154,10 +155,10 @@ def _presented(request: HttpRequest) -> str:
 def _caller(token: Token, request: HttpRequest) -> Caller:
     """Whoever the token belongs to, if they may still manage the organization. Raises NotAllowed and ProviderError."""
     connection = token.connection
-    access = connections.access(connection)
+    access = permission.access(connection)
     if not access.allowed:
-        permission = connections.capabilities(connection.organization).manage_permission
-        raise NotAllowed(str(connection.organization), permission)
+        missing = connections.capabilities(connection.organization).manage_permission
+        raise NotAllowed(str(connection.organization), missing)
     site = settings.PUBLIC_URL or request.build_absolute_uri("/").rstrip("/")
     return Caller(token, connection, connection.organization, access, site)
 

@@ -1,11 +1,9 @@
-"""Who is signed in, for which organization, and whether they may still manage it."""
+"""People's consents, one for each organization: how they come, reach the provider, and are given back."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from importlib import import_module
 from typing import Any
 
 from django.conf import settings
@@ -14,9 +12,9 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from memberships.domain.people import Actor, Member, Status
-from memberships.models import Connection, Job, Login, MirroredMember, Organization, Selection, scope
+from memberships.models import Connection, Job, MirroredMember, Organization, scope
 from memberships.providers import Capabilities, MembershipProvider, registry
-from memberships.providers.errors import Detached, Disconnected, ProviderError, Refused, Unavailable
+from memberships.providers.errors import Disconnected, ProviderError, Refused
 from memberships.providers.http import Credentials
 
 from . import api_key, audit, metrics, oauth, tokens
@@ -24,10 +22,6 @@ from .client_credentials import StoredSecret
 from .configuration import served, setting
 from .observing import Observed
 from .windows import Windows
-
-# While the provider doesn't answer, pages don't wait for it each time.
-_ASK_AGAIN = timedelta(seconds=15)
-_USE_NOTED = timedelta(seconds=60)
 
 
 class NotAllowed(Exception):
@@ -194,172 +188,7 @@ def _first_names(people: Iterable[Member | MirroredMember]) -> tuple[str, ...]:
     return tuple(sorted(person.name or person.email for person in people)[:5])
 
 
-# Sessions
-
-
-def remember(session_key: str, connection: Connection, browser: str = "") -> None:
-    """This session has just come back from the consent page with this connection."""
-    now = timezone.now()
-    Login.objects.update_or_create(
-        session_key=session_key,
-        connection=connection,
-        defaults={"created_at": now, "used_at": now, "browser": browser},
-    )
-
-
-def move(old_key: str, new_key: str) -> None:
-    """A session has got another key: what it was signed in to, and whom it had selected, comes along."""
-    Login.objects.filter(session_key=old_key).update(session_key=new_key)
-    with scope.everyone():  # this session's own ticks, in whichever organization
-        Selection.objects.filter(session_key=old_key).update(session_key=new_key)
-
-
-def of_session(session_key: str | None) -> list[Connection]:
-    """The connections this browser session may use, by organization name. The only way a request gets at one."""
-    if not session_key:
-        return []
-    own: dict[int, Connection] = {}
-    for login in _live().filter(session_key=session_key).select_related("connection__organization"):
-        own[login.connection.organization_id] = login.connection
-        login.connection.login = login
-    found = list(own.values())
-    if any(connection.organization.has_attached for connection in found):
-        attached = Connection.objects.filter(organization__parent__in=own, added_by__isnull=False)
-        for connection in attached.select_related("organization"):
-            # What the managers of an organization look after besides is used by whoever is signed in to it.
-            connection.person = own[connection.organization.parent_id or 0]
-            found.append(connection)
-    return sorted(found, key=lambda c: (str(c.organization).casefold(), c.pk))
-
-
-def use(mine: Iterable[Connection]) -> None:
-    """Somebody does something with these: their session goes on. Noted once a minute."""
-    before = timezone.now() - _USE_NOTED
-    stale = [c.login.pk for c in mine if c.login is not None and c.login.used_at < before]
-    if stale:
-        Login.objects.filter(pk__in=stale).update(used_at=timezone.now())
-
-
-def signed_in_at(connection: Connection) -> datetime | None:
-    """When whoever uses this connection now came back from the consent page, as themselves."""
-    return connection.actor.login.created_at if connection.actor.login else None
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """In how many seconds the session ends if nobody uses it; `for_good` when using it would not help."""
-
-    in_s: int
-    for_good: bool
-
-
-def ending(connection: Connection) -> Ending | None:
-    login = connection.actor.login
-    if login is None:
-        return None
-    left_s = settings.SESSION_ABSOLUTE_S - int((timezone.now() - login.created_at).total_seconds())
-    # The last use is noted once a minute.
-    idle_s = settings.SESSION_IDLE_S - int(_USE_NOTED.total_seconds())
-    return Ending(max(0, min(left_s, idle_s)), left_s <= idle_s)
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """One browser that is signed in. `pk` is what it is called by in addresses: never its key."""
-
-    pk: int
-    browser: str
-    organizations: tuple[str, ...]
-    signed_in_at: datetime
-    used_at: datetime
-    is_this: bool
-
-
-def sessions(mine: Iterable[Connection], session_key: str) -> list[Session]:
-    """Every session of these people that goes on, this one first, then the one used last."""
-    found: dict[str, list[Login]] = {}
-    own = [connection for connection in mine if connection.person is None]
-    for login in _live().filter(connection__in=own).select_related("connection__organization").order_by("pk"):
-        found.setdefault(login.session_key, []).append(login)
-    listed = [
-        Session(
-            logins[0].pk,
-            next((login.browser for login in logins if login.browser), ""),
-            tuple(sorted({str(login.connection.organization) for login in logins})),
-            min(login.created_at for login in logins),
-            max(login.used_at for login in logins),
-            key == session_key,
-        )
-        for key, logins in found.items()
-    ]
-    return sorted(listed, key=lambda session: (not session.is_this, -session.used_at.timestamp()))
-
-
-def sign_out(session_key: str) -> None:
-    """End one session. Someone's last session takes the consent with it, unless something still needs it.
-
-    Their tokens then rest until they sign in again.
-    """
-    _end(Login.objects.filter(session_key=session_key))
-
-
-def sign_out_elsewhere(mine: Iterable[Connection], login_pk: int) -> bool:
-    """End another session of these people, as far as it is theirs. False when there is none by that number."""
-    own = [connection for connection in mine if connection.person is None]
-    theirs = Login.objects.filter(connection__in=own)
-    chosen = theirs.filter(pk=login_pk).first()
-    if chosen is None:
-        return False
-    _end(theirs.filter(session_key=chosen.session_key))
-    return True
-
-
-def sign_out_everywhere(mine: Iterable[Connection]) -> None:
-    """End every session of these people, this one too."""
-    own = [connection for connection in mine if connection.person is None]
-    for connection in own:
-        with scope.within(connection.organization), transaction.atomic():
-            audit.record(connection.organization, [audit.signed_out(connection)])
-    _end(Login.objects.filter(connection__in=own))
-
-
-def _end(logins: QuerySet[Login]) -> None:
-    ended = list(logins.select_related("connection__organization"))
-    Login.objects.filter(pk__in=[login.pk for login in ended]).delete()
-    forget_old()
-    keys = {login.session_key for login in ended}
-    empty = keys - set(Login.objects.filter(session_key__in=keys).values_list("session_key", flat=True))
-    store = import_module(settings.SESSION_ENGINE).SessionStore
-    for key in empty:
-        # With all that was kept in it, such as a sign-in under way.
-        store(key).delete()
-    for connection in {login.connection for login in ended}:
-        with scope.within(connection.organization):
-            if not connection.logins.exists() and not is_needed(connection):
-                _give_back(connection)
-
-
-def is_needed(connection: Connection) -> bool:
-    """Does anything go on with this consent when the person has signed out everywhere?"""
-    return connection.kept or open_jobs(connection).exists()
-
-
-def forget_old() -> None:
-    """Drop sign-ins that have ended by themselves."""
-    Login.objects.exclude(_goes_on()).delete()
-
-
-def _live() -> QuerySet[Login]:
-    return Login.objects.filter(_goes_on())
-
-
-def _goes_on() -> Q:
-    """A session ends some time after its sign-in, and earlier when nobody uses it."""
-    now = timezone.now()
-    return Q(
-        created_at__gt=now - timedelta(seconds=settings.SESSION_ABSOLUTE_S),
-        used_at__gt=now - timedelta(seconds=settings.SESSION_IDLE_S),
-    )
+# The consent
 
 
 def open_jobs(connection: Connection) -> QuerySet[Job]:
@@ -381,10 +210,10 @@ def disconnect(connection: Connection) -> bool:
         for token in tokens.stopping(connection):
             tokens.revoke(token, connection)
         Connection.objects.filter(pk=connection.pk).update(kept=False)
-    return _give_back(connection)
+    return give_back(connection)
 
 
-def _give_back(connection: Connection) -> bool:
+def give_back(connection: Connection) -> bool:
     """False when the provider could not be told; the consent is forgotten here all the same."""
     refresh_token = connection.refresh_token
     with transaction.atomic():
@@ -394,80 +223,3 @@ def _give_back(connection: Connection) -> bool:
         )
         connection.logins.all().delete()
     return oauth.revoke(refresh_token) if refresh_token else True
-
-
-# Permission
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """May this person see pages, and may they apply? `notice` says why not all is possible."""
-
-    allowed: bool
-    may_apply: bool
-    notice: str = ""
-
-
-def access(connection: Connection) -> Access:
-    """What the person may do now. Asks the provider when the last answer is older than a minute.
-
-    While it can't be asked, pages stay readable for ten minutes and nothing can be applied. Raises Disconnected, and
-    Unavailable after these ten minutes.
-    """
-    if connection.person is not None:
-        person = access(connection.person)
-        if not person.may_apply:
-            return person
-        must_be_backed(connection)
-    now = timezone.now()
-    if not (connection.usable or api_key.of(connection)):
-        if connection.added_by_id:
-            raise Detached(str(StoredSecret.ended))
-        raise Disconnected(oauth.RECONNECT)
-    age = now - connection.checked_at if connection.checked_at else timedelta.max
-    if age <= timedelta(seconds=settings.PERMISSION_FRESH_S):
-        return Access(connection.can_manage, connection.can_manage)
-    notice = f"{capabilities(connection.organization).label} can't be reached."
-    if not connection.unanswered_at or now - connection.unanswered_at > _ASK_AGAIN:
-        try:
-            actor = provider_for(connection).actor()
-        except Disconnected:
-            raise
-        except ProviderError as error:
-            Connection.objects.filter(pk=connection.pk).update(unanswered_at=now)
-            notice = str(error)
-        else:
-            permit(connection, actor.can_manage)
-            return Access(actor.can_manage, actor.can_manage)
-    if connection.can_manage and age > timedelta(seconds=settings.PERMISSION_READABLE_S):
-        raise Unavailable(
-            f"{notice} Whether you may still manage {connection.organization} has to be known first."
-        )
-    notice = f"{notice} You can read on for a few minutes, but nothing can be applied."
-    return Access(connection.can_manage, False, notice)
-
-
-def must_be_backed(connection: Connection) -> None:
-    """An attached connection acts with somebody's own rights, so it rests once they may no longer manage here.
-
-    Raises Detached.
-    """
-    by = connection.added_by
-    if by is None:
-        return
-    me = MirroredMember.objects.filter(organization=by.organization_id, user_id=by.user_id)
-    # Before everyone is read for the first time, what was said at the sign-in counts.
-    known = Organization.objects.filter(pk=by.organization_id, roster_read_at__isnull=False).exists()
-    manages = me.filter(can_manage=True, status=Status.ACTIVE).exists() if known else by.can_manage
-    if not manages:
-        who, where = by.name or by.email, by.organization
-        raise Detached(
-            f"{who}, whose credentials these are, may no longer manage {where}. Connect "
-            f"{connection.organization} again with credentials of your own."
-        )
-
-
-def permit(connection: Connection, can_manage: bool) -> None:
-    """Keep what the provider just said about this person's power."""
-    connection.can_manage, connection.checked_at, connection.unanswered_at = can_manage, timezone.now(), None
-    connection.save(update_fields=["can_manage", "checked_at", "unanswered_at"])

@@ -21,7 +21,7 @@ from memberships.models import Connection, DriftWatch, Organization, Plan, Roste
 from memberships.models.plans import as_value
 from memberships.providers.errors import ProviderError
 
-from . import audit, connections, proposals
+from . import audit, permission, proposals
 from .configuration import served
 from .connections import NotAllowed, capabilities
 from .proposals import Note
@@ -171,7 +171,7 @@ def check(watch: DriftWatch, connection: Connection, channel: str) -> None:
     result: dict[str, Any] = {"error": "", "checking_until": None}
     many = organization.drift_number
     try:
-        if not connections.access(connection).allowed:
+        if not permission.access(connection).allowed:
             raise NotAllowed(str(organization), capabilities(organization).manage_permission)
         compared = comparison.compare(connection, comparison.read(organization, file.text))
         kept, many = _differing(connection, compared)

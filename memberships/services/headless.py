@@ -14,7 +14,7 @@ from memberships.models import Connection, Organization
 from memberships.providers import registry
 from memberships.providers.errors import Disconnected
 
-from . import api_key, connections
+from . import api_key, permission
 from .api_key import ApiKey
 from .configuration import served
 from .connections import NotAllowed, NotServed, capabilities, client
@@ -117,7 +117,7 @@ def _stored(wanted: str, email: str) -> Connection:
         known = ", ".join(sorted(person.email or person.user_id for person in people))
         raise Undecided(f"{len(people)} people are connected: say with --as in whose name, one of {known}.")
     connection = people[0] if organization.parent_id is None else _attached(organization, people[0])
-    if not connections.access(connection).allowed:
+    if not permission.access(connection).allowed:
         raise NotAllowed(str(organization), capabilities(organization).manage_permission)
     return connection
 

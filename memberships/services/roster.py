@@ -24,8 +24,9 @@ from memberships.models import Connection, MirroredMember, MirroredRole, Organiz
 from memberships.providers.errors import ProviderError
 
 from . import groups, outside
-from .connections import permit, provider_for
+from .connections import provider_for
 from .freshness import Freshness, freshness_of
+from .permission import permit
 
 _COLUMNS = {
     "name": ("sort_name", "id"),

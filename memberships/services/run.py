@@ -22,9 +22,10 @@ from memberships.providers import Answer, one_of
 from memberships.providers.errors import Disconnected, NotSent, ProviderError, RateLimited, Refused
 
 from . import audit, groups, reads, roster
-from .connections import access, must_be_backed, permit, provider_for
+from .connections import provider_for
 from .lease import Lease
 from .ledger import UNSETTLED, Finding, Ledger
+from .permission import access, must_be_backed, permit
 from .requests import request
 from .wording import Words
 from .work import still_theirs

@@ -64,7 +64,7 @@ def _digest(text: str) -> str:
 def accept(text: str) -> Token:
     """The token that was presented, its connection ready to be used. Raises NotAccepted.
 
-    Whether the person may still manage the organization is another question: `connections.access` answers it.
+    Whether the person may still manage the organization is another question: `permission.access` answers it.
     """
     found = _FORM.fullmatch(text)
     related = ("connection__organization__parent", "connection__added_by", "person__organization")

@@ -13,8 +13,9 @@ from django.shortcuts import redirect
 from django_htmx.http import HttpResponseClientRedirect
 
 from memberships.models import Connection, Organization, scope
-from memberships.services import connections, context
-from memberships.services.connections import Access, NotAllowed
+from memberships.services import connections, context, permission, sessions
+from memberships.services.connections import NotAllowed
+from memberships.services.permission import Access
 
 
 class ManagerRequest(HttpRequest):
@@ -37,11 +38,11 @@ def manager_required(view: Callable[..., HttpResponseBase]) -> Callable[..., Htt
             return to_sign_in(request)
         context.add(organization_id=connection.organization.remote_id)
         with scope.within(connection.organization):
-            access = connections.access(connection)
+            access = permission.access(connection)
             if not access.allowed:
-                permission = connections.capabilities(connection.organization).manage_permission
+                missing = connections.capabilities(connection.organization).manage_permission
                 managers = connections.managers(connection.organization)
-                raise NotAllowed(str(connection.organization), permission, managers)
+                raise NotAllowed(str(connection.organization), missing, managers)
             request.session_key = request.session.session_key
             request.connection, request.access = connection, access
             request.organization = connection.organization
@@ -66,9 +67,9 @@ def own_manager_required(view: Callable[..., HttpResponseBase]) -> Callable[...,
             return to_sign_in(request)
         request.person = connection.actor
         with scope.within(request.person.organization):
-            if not connections.access(request.person).allowed:
-                permission = connections.capabilities(request.person.organization).manage_permission
-                raise NotAllowed(str(request.person.organization), permission)
+            if not permission.access(request.person).allowed:
+                missing = connections.capabilities(request.person.organization).manage_permission
+                raise NotAllowed(str(request.person.organization), missing)
             return view(request, *args, **kwargs)
 
     return guarded
@@ -77,9 +78,9 @@ def own_manager_required(view: Callable[..., HttpResponseBase]) -> Callable[...,
 def signed_in(request: Any) -> list[Connection]:
     """The connections of this browser session; read once a request."""
     if not hasattr(request, "_signed_in"):
-        request._signed_in = connections.of_session(request.session.session_key)
+        request._signed_in = sessions.of_session(request.session.session_key)
         if not _asks_by_itself(request):
-            connections.use(request._signed_in)
+            sessions.use(request._signed_in)
     found: list[Connection] = request._signed_in
     return found
 

@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from memberships.models import Connection, scope
-from memberships.services import attached, drift, tokens
+from memberships.services import attached, drift, sessions, tokens
 from memberships.services import connections as service
 
 from . import access
@@ -89,7 +89,7 @@ def _disconnect(request: Any, chosen: Connection) -> HttpResponse:
             f"Disconnected from {chosen.organization} here, but {provider.label} could not be told. "
             f"{provider.consent_note}",
         )
-    if service.of_session(request.session.session_key):
+    if sessions.of_session(request.session.session_key):
         return redirect("connections")
     # Nobody was signed out by the clock.
     request.session.pop("connection", None)

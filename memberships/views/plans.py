@@ -33,7 +33,8 @@ from memberships.services import (
     tables,
     wording,
 )
-from memberships.services.connections import capabilities, signed_in_at
+from memberships.services.connections import capabilities
+from memberships.services.sessions import signed_in_at
 from memberships.services.wording import Words
 
 from . import consequences

@@ -10,8 +10,8 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from memberships.services import connections as service
-from memberships.services import wording
+from memberships.services import connections, wording
+from memberships.services import sessions as service
 
 from . import access
 
@@ -24,7 +24,7 @@ def sessions(request: Any) -> HttpResponse:
         return access.to_sign_in(request)
     context = {
         "sessions": service.sessions(mine, request.session.session_key),
-        "label": service.server(None)[0].label,
+        "label": connections.server(None)[0].label,
         "idle": wording.duration(settings.SESSION_IDLE_S),
         "absolute": wording.duration(settings.SESSION_ABSOLUTE_S),
     }

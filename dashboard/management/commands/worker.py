@@ -17,8 +17,7 @@ from django.db import Error, close_old_connections, connections
 from huey.contrib.djhuey import HUEY
 
 from dashboard import processes
-from memberships.services import audit_stream, drift, jobs, selection, throttle, workers
-from memberships.services import connections as sign_ins
+from memberships.services import audit_stream, drift, jobs, selection, sessions, throttle, workers
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +114,7 @@ def _pass_on(stopped: threading.Event) -> None:
 def _tidy() -> None:
     """Drop what nobody will ask for again."""
     selection.forget_old()
-    sign_ins.forget_old()
+    sessions.forget_old()
     throttle.forget_old()
     workers.forget_old()
     clear_expired_sessions = import_module(settings.SESSION_ENGINE).SessionStore.clear_expired
