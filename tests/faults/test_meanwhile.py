@@ -189,6 +189,32 @@ def test_a_lease_is_one_workers(rig):
     assert rig.outcomes(job) == ["done"]
 
 
+class Died(Exception):
+    """A worker is gone."""
+
+
+def test_what_a_dead_worker_sent_is_read_before_another_job_sends(rig, monkeypatch):
+    """Else the second would change it, and the first would be told as not done though it was."""
+    people = rig.people(2)
+    first = rig.change(people, {"role": "superuser"})
+
+    def die(_run: run.Run) -> None:
+        raise Died
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run.Run, "settle", die)
+        with pytest.raises(Died):
+            jobs.run(first.pk)
+    Organization.objects.update(writer_until=timezone.now() - timedelta(seconds=1))
+    second = rig.change(people[:1], {"role": "restricteduser"})
+    jobs.run(second.pk)
+    assert rig.outcomes(second) == ["not attempted"]
+    rig.finish(first)
+    rig.finish(second)
+    assert (rig.outcomes(first), rig.outcomes(second)) == (["done", "done"], ["done"])
+    assert rig.truth.lies_of_many() == []
+
+
 # Stop, Retry the rest, Undo
 
 
