@@ -44,8 +44,8 @@ def measure(draw: bool = False) -> list[Line]:
         for size, people in enumerate(SIZES)
     ]
     for what in ("plan", "sync", "apply"):
-        # A step may show the logarithm of an index; the whole way may not be worse than linear at all.
-        for low, high, limit in ((small, middle, 1.1), (middle, large, 1.1), (small, large, 1.0)):
+        # A step may show the logarithm of an index and noise; the whole way may not be worse than linear at all.
+        for low, high, limit in ((small, middle, 1.25), (middle, large, 1.25), (small, large, 1.0)):
             each = _ratio(took[what], high, low) * SIZES[low] / SIZES[high]
             lines.append(Line(f"{what}, each of {SIZES[high]:,} : each of {SIZES[low]:,}", each, limit=limit))
     return [
