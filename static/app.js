@@ -141,6 +141,29 @@ document.addEventListener("htmx:after:swap", (event) => {
 });
 document.addEventListener("htmx:error", () => complain("Roster could not be reached, so the page may be out of date. Reload it, or try again."));
 
+// A draft travels with its form, so a press that comes before the answer to the last one waits for it, Review's too.
+// If that one failed, it is said, and what waited is not done.
+
+let waiting = [];
+const hold = (event) => {
+  const button = event.target.closest("[data-draft]:has([aria-busy]) button");
+  if (!button) return;
+  event.preventDefault();
+  event.stopPropagation();
+  waiting.push(button);
+};
+document.addEventListener("click", hold, { capture: true });
+document.addEventListener("htmx:finally:request", (event) => {
+  const { request, response } = event.detail.ctx;
+  if (!request.form?.matches("[data-draft]")) return;
+  if (!(response?.status < 400)) waiting = [];
+  setTimeout(() => {
+    // What a button stood for may be gone from the draft by now, and the button with it.
+    waiting = waiting.filter((button) => button.isConnected);
+    waiting.shift()?.click();
+  });
+});
+
 // What stands outside the list goes where the list has gone: Export and Refresh keep the filter.
 
 function followFilter() {

@@ -173,6 +173,36 @@ def test_what_is_said_while_one_arranges(
     ]
 
 
+def press_at_once(page: Page, *names: str) -> None:
+    """Faster than any answer: every button is pressed before the first one is heard."""
+    buttons = [page.get_by_role("button", name=name, exact=True).last.element_handle() for name in names]
+    page.evaluate("(buttons) => buttons.forEach((button) => button.click())", buttons)
+
+
+def test_quick_presses_all_count_and_the_review_has_them(page: Page, company: Company, views: dict[str, str]):
+    signed_in(page, company)
+    open_editor(page, company, company.ordinary)
+    page.get_by_role("combobox", name="Add a view").select_option(label="Renewals")
+    gone = f"Remove {views['Gone']}"
+    press_at_once(
+        page, "Move up Champions", "Move up Champions", gone, gone, "Add", "Move up Champions", "Review"
+    )
+    expect(page.get_by_role("heading", name="Review", exact=True)).to_be_visible()
+    row = page.get_by_role("table", name="Will change").get_by_role("row").nth(1)
+    expect(row).to_contain_text("New order: Champions, Untouched leads, Missed calls, Renewals")
+
+
+def test_a_step_that_failed_is_said_instead_of_reviewed(page: Page, company: Company, views: dict[str, str]):
+    signed_in(page, company)
+    open_editor(page, company, company.ordinary)
+    page.route("**/pins/", lambda route: route.fulfill(status=429))
+    press_at_once(page, "Move up Champions", "Review")
+    expect(page.get_by_role("alert")).to_contain_text("Roster could not answer that")
+    page.unroute_all()
+    press_at_once(page, "Move up Champions")
+    expect(page.get_by_role("status")).to_have_text("Champions is number 3 of 4.")
+
+
 def test_the_pages_in_all_their_states(
     page: Page, company: Company, views: dict[str, str], stack: Stack, spotless: Callable[[str], None]
 ):
