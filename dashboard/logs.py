@@ -34,7 +34,8 @@ _SECRETS = (
 # Anything long that nobody would type: tokens have no form to be known by.
 _OPAQUE = re.compile(r"(?<![\w.~+-])[\w.~+-]{24,}={0,2}")
 _HARMLESS = re.compile(
-    r"[a-z]{2,8}_[A-Za-z0-9]{1,60}"  # an id of Close
+    # An id of Close. By its kind: whatever begins like one may be a token, as those of ours do.
+    r"(?:acti|cf|cont|ev|group|lead|memb|oppo|orga|phon|req|role|save|task|user)_[A-Za-z0-9]{1,60}"
     r"|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"  # one of ours
     r"|[._-]*(?:[a-z]+|[0-9]{1,6})(?:[._-]+(?:[a-z]+|[0-9]{1,6}))*"  # words and numbers
     r"|(?:[._-]*[A-Z]{0,3}[a-z]{2,})+|[A-Z]+(?:_[A-Z]+)*|[0-9.:TZ+-]+|[._~+-]+"  # names in code, times, lines
