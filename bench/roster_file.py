@@ -17,7 +17,7 @@ MB = 1_000_000
 def measure() -> list[Line]:
     with rig(PEOPLE) as its_rig:
         from memberships.models import MirroredMember
-        from memberships.services import command_line, proposals
+        from memberships.services import command_line, current
         from memberships.services.connections import capabilities
         from memberships.services.rosterfile import contents
 
@@ -34,7 +34,7 @@ def measure() -> list[Line]:
 
         def read() -> None:
             contents.read(text, organization.provider, can)
-            proposals.read(connection)
+            current.read(connection)
 
         def mirror() -> None:
             contents.read(text, organization.provider, can)

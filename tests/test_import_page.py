@@ -17,7 +17,7 @@ from memberships.domain.people import METADATA, Member, Roster, Status, metadata
 from memberships.domain.plan import Verdict
 from memberships.domain.sheets import MOST_BYTES
 from memberships.models import AuditEntry, MirroredMember, Plan
-from memberships.services import imports, plans, proposals, roster, tables
+from memberships.services import current, imports, plans, roster, tables
 from memberships.services.connections import capabilities
 from memberships.services.wording import Words
 from sandbox.rehearsal import NORTHWIND_DOMAIN, ORDINARY, SECOND_ADMIN, SUPPORT_LEAD
@@ -320,7 +320,7 @@ def test_whatever_people_are_called_and_have_their_export_is_an_empty_plan(
     rows, order = table[1:], random.sample(range(len(table[0])), len(table[0]))
     random.shuffle(rows)
     file = written([[row[n] for n in order] for row in [table[0], *rows]], random.choice(",;\t"))
-    monkeypatch.setattr(proposals, "read", lambda _: proposals.Live(now, live_roles, {}))
+    monkeypatch.setattr(current, "read", lambda _: current.Live(now, live_roles, {}))
     imported = imports.propose(
         attached, imports.read(organization, file.encode()), "f", reason="", channel="t"
     )

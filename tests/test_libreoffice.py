@@ -13,7 +13,7 @@ import pytest
 from memberships.domain.people import METADATA, Member, Roster, Status
 from memberships.domain.plan import Verdict
 from memberships.models import MirroredMember
-from memberships.services import imports, plans, proposals, roster, tables
+from memberships.services import current, imports, plans, roster, tables
 from memberships.services.connections import capabilities
 from memberships.services.wording import Words
 
@@ -92,7 +92,7 @@ def test_an_export_that_libreoffice_opened_and_saved_is_an_empty_plan(
     file.write_bytes(export.encode())
     data = saved(soffice, file, separator)
     assert data != export.encode()  # it was LibreOffice that wrote it
-    monkeypatch.setattr(proposals, "read", lambda _: proposals.Live(now, live_roles, {}))
+    monkeypatch.setattr(current, "read", lambda _: current.Live(now, live_roles, {}))
     sheet = imports.read(organization, data)
     imported = imports.propose(attached, sheet, "members.csv", reason="", channel="test")
     differing = {row.name: row.edits for row in imported.plan.rows.exclude(verdict=Verdict.ALREADY)}

@@ -13,7 +13,7 @@ from memberships.domain.plan import Verdict
 from memberships.domain.rails import Rails
 from memberships.domain.wishes import Fault, Wish
 from memberships.models import Connection, Job, Organization, Outcome, Plan, PlanRow
-from memberships.services import details, jobs, plans, proposals
+from memberships.services import details, jobs, plans, proposals, storing
 from sandbox.rehearsal import GROUPS, NORTHWIND_DOMAIN, SUPPORT_LEAD
 from tests.pages import Page
 from tests.steps import just_signed_in, people
@@ -254,7 +254,7 @@ def test_what_comes_without_a_file_is_not_sent_back_to_one(propose, users, admin
 def test_of_the_many_who_are_as_a_file_wants_them_some_are_listed_and_all_are_counted(
     propose, world, northwind, admin, monkeypatch
 ):
-    monkeypatch.setattr(proposals, "_ALREADY_LISTED", 3)
+    monkeypatch.setattr(storing, "_ALREADY_LISTED", 3)
     everyone = world.members(northwind)
     plan = propose(*(wish(n, m["id"], role=m["role_id"]) for n, m in enumerate(everyone)))
     assert (plan.rows.count(), plan.unlisted) == (3, len(everyone) - 3)

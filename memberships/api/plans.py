@@ -13,7 +13,7 @@ from memberships.domain.plan import Verdict
 from memberships.domain.wishes import Fault, matched
 from memberships.models import Job, Plan, Scope
 from memberships.providers import FieldKind
-from memberships.services import audit, details, plans, proposals
+from memberships.services import audit, current, details, plans, proposals
 from memberships.services.connections import capabilities
 from memberships.services.vocabulary import Vocabulary
 
@@ -42,7 +42,7 @@ def create_plan(caller: Caller, body: NewPlan) -> shapes.Plan:
     Everyone is read from the provider and set against what is wanted of them. Nothing is sent. The plan waits on its
     review page until somebody applies it, or until it expires.
     """
-    live = proposals.read(caller.connection)
+    live = current.read(caller.connection)
     wishes, faults = understood(body.people, _vocabulary(caller, live))
     about = matched(wishes.values(), live.roster)
     known = {id(wish) for wish, _ in about.wishes}
@@ -62,7 +62,7 @@ def create_plan(caller: Caller, body: NewPlan) -> shapes.Plan:
     return shown(caller, plan, RowsQuery())
 
 
-def _vocabulary(caller: Caller, live: proposals.Live) -> Vocabulary:
+def _vocabulary(caller: Caller, live: current.Live) -> Vocabulary:
     its_capabilities = capabilities(caller.organization)
     has_profiles = any(field.kind is FieldKind.PROFILE for field in its_capabilities.fields)
     profiles = details.profiles(caller.connection) if has_profiles else ()

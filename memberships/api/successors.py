@@ -10,6 +10,7 @@ from msgspec import UNSET, UnsetType
 
 from memberships.models import Job, Plan, Scope
 from memberships.services import audit, proposals
+from memberships.services.storing import NothingLeft
 
 from . import jobs, plans, shapes
 from .operations import Caller, operation
@@ -55,6 +56,6 @@ def retry_job(caller: Caller, job_id: UUID, body: Retry) -> shapes.Plan:
 def _planned(caller: Caller, job: Job, propose: Callable[..., Plan], reason: str | UnsetType) -> shapes.Plan:
     try:
         plan = propose(reason=job.plan.reason if reason is UNSET else reason, channel=audit.CHANNEL_API)
-    except (proposals.NothingLeft, proposals.Unclaimed) as nothing:
+    except (NothingLeft, proposals.Unclaimed) as nothing:
         raise Failed(409, "nothing-to-do", str(nothing), review=caller.page("job", job.pk)) from None
     return plans.shown(caller, plan, RowsQuery())

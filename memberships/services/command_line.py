@@ -16,7 +16,7 @@ from memberships.domain.reading import is_stale
 from memberships.domain.wishes import Fault
 from memberships.models import Connection, Job, Outcome, Plan, PlanRow
 
-from . import audit, jobs, plans, proposals, reads, roster
+from . import audit, current, jobs, plans, reads, roster
 from .connections import capabilities, provider_for
 from .jobs import Progress
 from .patience import patiently
@@ -24,6 +24,7 @@ from .printing import Report
 from .rosterfile import comparison, document, dump
 from .rosterfile import plans as file_plans
 from .rosterfile.comparison import Comparison
+from .storing import names_in
 from .wording import Words
 
 _POLL_S = 0.5
@@ -71,7 +72,7 @@ def compared(connection: Connection, data: bytes) -> Comparison:
 def drift(connection: Connection, found: Comparison) -> Report:
     """What differs from the file; nothing is kept."""
     rows, live = file_plans.rows(connection, found)
-    names = proposals.names_in(connection, live, rows)
+    names = names_in(connection, live, rows)
     where = f"What differs from the file in {_where(connection)}."
     return Report(
         where,
@@ -140,7 +141,7 @@ def start(its_plan: Plan, connection: Connection, *, confirm: str) -> Job:
     """
     job = Job.objects.filter(plan=its_plan).select_related("connection", "person").first()
     if job is None:
-        patiently(connection, lambda: proposals.read(connection))
+        patiently(connection, lambda: current.read(connection))
         if sentences := moved(its_plan, connection):
             raise Moved(sentences)
         return plans.apply(

@@ -21,13 +21,13 @@ from memberships.models import Connection, DriftWatch, Organization, Plan, Roste
 from memberships.models.plans import as_value
 from memberships.providers.errors import ProviderError
 
-from . import audit, permission, proposals
+from . import audit, permission
 from .configuration import served
 from .connections import NotAllowed, capabilities
-from .proposals import Note
 from .rosterfile import comparison, document, edits
 from .rosterfile import plans as file_plans
 from .rosterfile.comparison import Comparison
+from .storing import Note, NothingLeft, names_in
 
 HOURS = (1, 6, 24, 168)
 """How often it may be looked at by itself."""
@@ -200,7 +200,7 @@ def _differing(connection: Connection, compared: Comparison) -> tuple[dict[str, 
         "rows": [asdict(row) for row in rows],
         "absent": absent,
         "faults": [[fault.line, fault.who, fault.reason] for fault in compared.faults],
-        "names": proposals.names_in(connection, live, rows),
+        "names": names_in(connection, live, rows),
         "unchanged": compared.unchanged,
         "prune": compared.file.prune,
     }
@@ -288,7 +288,7 @@ def revert(connection: Connection, keys: Collection[str], **note: Unpack[Note]) 
     leaving = {wish.member_id for wish in wanted if wish.member_id}
     reported = [m for m in compared.absent if m.id in keys and m.id not in leaving]
     if not wanted:
-        raise proposals.NothingLeft(_ONLY_REPORTED if reported else "They are as the file says by now.")
+        raise NothingLeft(_ONLY_REPORTED if reported else "They are as the file says by now.")
     compared = replace(compared, unchanged=0)
     source = f"the roster file, {file}"
     faults = [Fault(0, m.name or m.email, _ONLY_REPORTED) for m in reported]
@@ -306,7 +306,7 @@ def adopt(connection: Connection, keys: Sequence[str]) -> RosterFile:
     file, compared = _compared(connection, keys)
     text = edits.adopted(file.text, organization.provider, compared, keys)
     if text == file.text:
-        raise proposals.NothingLeft("They are as the file says by now.")
+        raise NothingLeft("They are as the file says by now.")
     count = "1 person" if len(keys) == 1 else f"{len(keys):,} people"
     kept = _keep(connection, text, RosterFile.Origin.ADOPTED, f"What is true of {count}")
     _forget(organization, kept, keys)

@@ -16,9 +16,10 @@ from memberships.domain.wishes import Fault, Wish, matched
 from memberships.models import Connection, Organization, Plan
 from memberships.providers import FieldKind
 
-from . import details, proposals
+from . import current, details, proposals
 from .connections import capabilities
-from .proposals import Live, Note
+from .current import Live
+from .storing import Note
 from .tables import written
 from .vocabulary import Misunderstood, Vocabulary
 from .wording import Words, listed
@@ -53,7 +54,7 @@ def read(organization: Organization, data: bytes) -> Sheet:
 
 def propose(connection: Connection, sheet: Sheet, name: str, **note: Unpack[Note]) -> Imported:
     """Plan what a file that was read wishes for, from what is true now. Raises ProviderError and NotAllowed."""
-    live = proposals.read(connection)
+    live = current.read(connection)
     reader = _Reader(connection, live, sheet)
     wishes, faults = reader.wishes()
     plan = proposals.wishes(

@@ -20,14 +20,13 @@ from memberships.domain.people import Member, group_field
 from memberships.domain.plan import Action, Verdict
 from memberships.models import Connection, MirroredMember, Organization, Plan
 
-from . import details, groups, proposals, reads
+from . import current, details, groups, reads
 from .connections import address, capabilities, provider_for
-from .proposals import Note
+from .storing import Note, store
 from .wording import still_open
 from .work import open_work, to_hand_over
 
 _KEPT_S = 300
-# Rows are looked for by when they were sent, which may be long before they are settled.
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +141,7 @@ def propose(
     `takers` are membership ids; the leaver's own means that this kind of work stays with them. Without `role_id` the
     role stays as it is. Raises NotPossible, Undecided, ProviderError or NotAllowed.
     """
-    live = proposals.read(connection)
+    live = current.read(connection)
     member = live.roster.members.get(member_id)
     if member is None or not member.active:
         raise NotPossible("They have left already: their membership is inactive.")
@@ -173,7 +172,7 @@ def propose(
         if row.action is Action.DEACTIVATE and row.verdict is Verdict.BLOCKED:
             raise NotPossible(row.reason)
     note["title"] = f"Leaving: {member.name or member.email}"
-    return proposals.store(connection, Plan.Kind.LEAVE, rows, live, user_ids, **note)
+    return store(connection, Plan.Kind.LEAVE, rows, live, user_ids, **note)
 
 
 def _undecided(work: Iterable[Item], chosen: Mapping[Kind, Member | None], leaver: Member) -> dict[Kind, str]:

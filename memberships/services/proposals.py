@@ -2,49 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import timedelta
-from typing import NotRequired, TypedDict, Unpack
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Unpack
 
-from django.conf import settings
-from django.db import transaction
-from django.utils import timezone
-
-from memberships.domain import addresses, guards, proposals
+from memberships.domain import addresses, proposals
 from memberships.domain.apps import restored
-from memberships.domain.guards import Situation
-from memberships.domain.items import MEMBERS, NAME, PERMISSIONS, Item, Items, Kind, role_item
-from memberships.domain.people import (
-    APPS,
-    PINS,
-    ROLE,
-    Member,
-    Status,
-    Value,
-    group_field,
-    group_of,
-    is_detail,
-)
-from memberships.domain.plan import Action, Edit, Row, Verdict, fingerprint
+from memberships.domain.items import MEMBERS, NAME, PERMISSIONS, Kind
+from memberships.domain.people import APPS, PINS, ROLE, Member, Status, Value, group_of, is_detail
+from memberships.domain.plan import Action, Edit, Row, Verdict
 from memberships.domain.proposals import Ways
 from memberships.domain.rails import NO_RAILS, Rails
 from memberships.domain.wishes import Fault, Wish, matched
-from memberships.models import Cause, Connection, Job, Outcome, Plan, PlanRow
+from memberships.models import Cause, Connection, Job, Outcome, Plan
 from memberships.providers import FieldKind
 
-from . import details, groups, pins, quota, reads, roster, wording
-from .connections import NotAllowed, capabilities, provider_for
+from . import details
+from .connections import capabilities, provider_for
+from .current import Gone, Live, about, detailed, read, with_groups, with_known_groups
+from .storing import Note, NothingLeft, store, titled
 from .wording import counted, people
 from .work import Takers, open_work, to_hand_over
-
-
-class NothingLeft(Exception):
-    """A sentence on why there is no plan to make."""
-
-
-class Gone(Exception):
-    """What the plan should be about is not there any more."""
 
 
 class Unclaimed(Exception):
@@ -55,16 +33,6 @@ class Unclaimed(Exception):
         self.member_id = member_id
 
 
-class Note(TypedDict):
-    """What is kept with every plan: why, and through which door it came. `title` says what it does."""
-
-    reason: str
-    channel: str
-    title: NotRequired[str]
-
-
-# Of those in a file who need no change, so many are listed.
-_ALREADY_LISTED = 200
 # So many people are named in a sentence; the rest is a number.
 _NAMED = 10
 _STILL_RUNNING = "The job is still running. Wait for it, or stop it first."
@@ -123,28 +91,28 @@ def copied_pins(
     missing = f"Not copied: {name} has this view pinned, but it isn't there any more, or you can't see it."
     rows += [Row(Action.CHANGE, Verdict.BLOCKED, name=pk, reason=missing) for pk in pinned if pk not in known]
     title = f"Copy the pinned views of {name}."
-    return store(connection, Plan.Kind.CHANGE, rows, live, wanted, **_titled(note, title))
+    return store(connection, Plan.Kind.CHANGE, rows, live, wanted, **titled(note, title))
 
 
 def deactivation(connection: Connection, member_ids: Sequence[str], **note: Unpack[Note]) -> Plan:
     """Plan to take these members out of the organization."""
     live = read(connection)
     removes = capabilities(connection.organization).removes
-    rows = _with_apps(connection, proposals.deactivations(_found(live, member_ids), removes=removes))
+    rows = _with_apps(connection, proposals.deactivations(live.found(member_ids), removes=removes))
     return store(connection, Plan.Kind.DEACTIVATE, rows, live, **note)
 
 
 def reactivation(connection: Connection, member_ids: Sequence[str], **note: Unpack[Note]) -> Plan:
     """Plan to bring these members back with the role they had."""
-    live = _with_known_groups(connection, read(connection))
-    rows = proposals.reactivations(_found(live, member_ids), live.roles)
+    live = with_known_groups(connection, read(connection))
+    rows = proposals.reactivations(live.found(member_ids), live.roles)
     return store(connection, Plan.Kind.REACTIVATE, rows, live, **note)
 
 
 def resending(connection: Connection, member_ids: Sequence[str], **note: Unpack[Note]) -> Plan:
     """Plan to send the invitations of these members again."""
     live = read(connection)
-    return store(connection, Plan.Kind.RESEND, proposals.resends(_found(live, member_ids)), live, **note)
+    return store(connection, Plan.Kind.RESEND, proposals.resends(live.found(member_ids)), live, **note)
 
 
 def invitations(
@@ -217,7 +185,7 @@ def wished(
 def _with_details(connection: Connection, live: Live, wanted: Sequence[Wish]) -> Live:
     """What these wishes are about that the roster doesn't tell, of those whom they are about."""
     if any(wish.status is Status.ACTIVE for wish in wanted):
-        live = _with_known_groups(connection, live)
+        live = with_known_groups(connection, live)
     if not any(is_detail(name) for wish in wanted for name in wish.fields):
         return live
     asked = [
@@ -240,7 +208,7 @@ def new_role(connection: Connection, values: Mapping[str, Value], **note: Unpack
     """Plan a role. `values` are its fields by our names."""
     live = read(connection)
     rows = [proposals.creation(Kind.ROLE, values, live.items)]
-    return store(connection, Plan.Kind.ROLE, rows, live, **_titled(note, f"Create the role {values[NAME]}."))
+    return store(connection, Plan.Kind.ROLE, rows, live, **titled(note, f"Create the role {values[NAME]}."))
 
 
 def edited_role(
@@ -256,20 +224,20 @@ def edited_role(
     else has changed since stays.
     """
     live = read(connection)
-    role = _item(live, Kind.ROLE, role_id)
+    role = live.item(Kind.ROLE, role_id)
     if opened is not None:
         wanted = {name: value for name, value in wanted.items() if value != opened.get(name)}
         if PERMISSIONS in wanted:
             now, before = role.value(PERMISSIONS), opened.get(PERMISSIONS)
             wanted = {**wanted, PERMISSIONS: proposals.merged(now, before, wanted[PERMISSIONS])}
     rows = [proposals.edit(role, wanted, live.items, editable=live.roles[role_id].editable)]
-    return store(connection, Plan.Kind.ROLE, rows, live, **_titled(note, f"Change the role {role.name}."))
+    return store(connection, Plan.Kind.ROLE, rows, live, **titled(note, f"Change the role {role.name}."))
 
 
 def deleted_role(connection: Connection, role_id: str, **note: Unpack[Note]) -> Plan:
     """Plan to delete a role nobody active has. Raises Gone."""
     live = read(connection)
-    role = _item(live, Kind.ROLE, role_id)
+    role = live.item(Kind.ROLE, role_id)
     mine = [m.active for m in live.roster.members.values() if m.role_id == role_id]
     holders = sum(mine)
     rows = [
@@ -277,7 +245,7 @@ def deleted_role(connection: Connection, role_id: str, **note: Unpack[Note]) -> 
             role, holders=holders, carriers=len(mine) - holders, editable=live.roles[role_id].editable
         )
     ]
-    return store(connection, Plan.Kind.ROLE, rows, live, **_titled(note, f"Delete the role {role.name}."))
+    return store(connection, Plan.Kind.ROLE, rows, live, **titled(note, f"Delete the role {role.name}."))
 
 
 # Groups
@@ -285,33 +253,33 @@ def deleted_role(connection: Connection, role_id: str, **note: Unpack[Note]) -> 
 
 def new_group(connection: Connection, name: str, member_ids: Sequence[str], **note: Unpack[Note]) -> Plan:
     """Plan a group with these members in it."""
-    live = _with_groups(connection, read(connection))
+    live = with_groups(connection, read(connection))
     creation = proposals.creation(Kind.GROUP, {NAME: name}, live.items)
-    joining = proposals.joining(creation, _found(live, member_ids))
-    rows = [creation, *(replace(row, stage=1) for row in [*joining, *_missing(live, member_ids)])]
-    return store(connection, Plan.Kind.GROUP, rows, live, **_titled(note, f"Create the group {name}."))
+    joining = proposals.joining(creation, live.found(member_ids))
+    rows = [creation, *(replace(row, stage=1) for row in [*joining, *live.missing(member_ids)])]
+    return store(connection, Plan.Kind.GROUP, rows, live, **titled(note, f"Create the group {name}."))
 
 
 def renamed_group(connection: Connection, group_id: str, name: str, **note: Unpack[Note]) -> Plan:
     """Raises Gone."""
-    live = _with_groups(connection, read(connection))
-    group = _item(live, Kind.GROUP, group_id)
+    live = with_groups(connection, read(connection))
+    group = live.item(Kind.GROUP, group_id)
     rows = [proposals.edit(group, {NAME: name}, live.items)]
     title = f"Rename the group {group.name} to {name}."
-    return store(connection, Plan.Kind.GROUP, rows, live, **_titled(note, title))
+    return store(connection, Plan.Kind.GROUP, rows, live, **titled(note, title))
 
 
 def deleted_group(connection: Connection, group_id: str, **note: Unpack[Note]) -> Plan:
     """Plan to delete a group; who is in it is kept, for an undo. Raises Gone."""
-    live = _with_groups(connection, read(connection))
-    group = _item(live, Kind.GROUP, group_id)
+    live = with_groups(connection, read(connection))
+    group = live.item(Kind.GROUP, group_id)
     inside = provider_for(connection).group_members(group_id)
     if inside is None:
         raise Gone
     group = replace(group, values={**group.values, MEMBERS: tuple(sorted(inside))})
     rows = [replace(proposals.deletion(group), reason=_loss(live, inside))]
     title = f"Delete the group {group.name}."
-    return store(connection, Plan.Kind.GROUP, rows, live, **_titled(note, title))
+    return store(connection, Plan.Kind.GROUP, rows, live, **titled(note, title))
 
 
 def _loss(live: Live, user_ids: Collection[str]) -> str:
@@ -338,13 +306,13 @@ def again(job: Job, connection: Connection, *, only_stale: bool = False, **note:
     wishes = [stored.row() for stored in left]
     if not job.finished or not wishes:
         raise NothingLeft("There is nothing left to try again." if job.finished else _STILL_RUNNING)
-    live = _about(connection, wishes)
+    live = about(connection, wishes)
     managers = capabilities(connection.organization).invites_managers
     rows = proposals.again(wishes, live.roster, live.roles, live.items, managers=managers)
     rows = _with_apps(connection, rows)
     if job.plan.kind == Plan.Kind.LEAVE:
         rows = sorted([*rows, *_new_work(connection, live, rows, job.plan.wanted)], key=lambda row: row.stage)
-    note = _titled(note, job.plan.title)
+    note = titled(note, job.plan.title)
     # What the file asked for holds for its rest, too.
     rails = Rails(minimum_managers=job.plan.minimum_managers)
     kind = Plan.Kind(job.plan.kind)
@@ -376,7 +344,7 @@ def undo(job: Job, connection: Connection, **note: Unpack[Note]) -> Plan:
     deeds = [stored.row() for stored in done]
     if not job.finished or not deeds:
         raise NothingLeft("Nothing was done that could be undone." if job.finished else _STILL_RUNNING)
-    live = _with_known_groups(connection, _about(connection, deeds, done=True))
+    live = with_known_groups(connection, about(connection, deeds, done=True))
     its_capabilities = capabilities(connection.organization)
     rows = proposals.undo(
         deeds,
@@ -387,74 +355,11 @@ def undo(job: Job, connection: Connection, **note: Unpack[Note]) -> Plan:
     )
     rows = _with_apps(connection, rows)
     if job.plan.title and job.plan.kind != Plan.Kind.CHANGE:
-        note = _titled(note, f"Undo of “{job.plan.title.removesuffix('.')}”.")
+        note = titled(note, f"Undo of “{job.plan.title.removesuffix('.')}”.")
     return store(connection, Plan.Kind.UNDO, rows, live, origin=job, **note)
 
 
-def _titled(note: Note, title: str) -> Note:
-    return {**note, "title": note.get("title") or title}
-
-
-# What is true now
-
-
-@dataclass(frozen=True, slots=True)
-class Live(roster.Live):
-    """What was read just now; besides roles, `items` are only there when a plan is about them."""
-
-    items: Items
-
-
-def read(connection: Connection) -> Live:
-    """Everyone and all roles. Raises ProviderError, and NotAllowed for somebody who may no longer manage."""
-    now = roster.read(connection)
-    me = now.roster.of_user(connection.user_id)
-    if me is None or not (me.active and me.can_manage):
-        permission = capabilities(connection.organization).manage_permission
-        raise NotAllowed(str(connection.organization), permission)
-    return Live(now.roster, now.roles, {(Kind.ROLE, role.id): role_item(role) for role in now.roles.values()})
-
-
-def detailed(connection: Connection, live: Live, rows: Sequence[Row]) -> dict[str, Member]:
-    """Everyone; of those the rows are about also the groups and pinned views that the rows are about."""
-    provider, members = provider_for(connection), dict(live.roster.members)
-    concerned = [row.member_id for row in rows]
-    reads.add_groups(provider, connection.organization, members, reads.group_ids(rows), concerned)
-    if pinners := reads.pinners(rows):
-        reads.add_pins(provider, members, pinners)
-    return members
-
-
-def _about(connection: Connection, rows: Sequence[Row], *, done: bool = False) -> Live:
-    """All that has to be known to plan these rows again, or to take back what was `done`."""
-    live = read(connection)
-    changing = [row for row in rows if row.action is Action.CHANGE]
-    items = reads.items(provider_for(connection), connection.organization, rows, live.roles, moved=done)
-    members = detailed(connection, live, changing)
-    return replace(live, roster=replace(live.roster, members=members), items={**live.items, **items})
-
-
-def _with_groups(connection: Connection, live: Live) -> Live:
-    found = provider_for(connection).groups()
-    return replace(live, items={**live.items, **{(Kind.GROUP, group.id): group for group in found}})
-
-
-def _with_known_groups(connection: Connection, live: Live) -> Live:
-    """Everyone who left, with the groups they are in as far as the mirror knows: to be compared when they are back."""
-    known = groups.everything(connection.organization)
-    members = {
-        pk: replace(
-            member,
-            settings={
-                **member.settings,
-                **{group_field(g.remote_id): True for g in known if member.user_id in g.user_ids},
-            },
-        )
-        if not member.active
-        else member
-        for pk, member in live.roster.members.items()
-    }
-    return replace(live, roster=replace(live.roster, members=members))
+# The rows of it
 
 
 def _changes(connection: Connection, live: Live, wanted: Mapping[str, Mapping[str, Value]]) -> list[Row]:
@@ -474,7 +379,7 @@ def _changes(connection: Connection, live: Live, wanted: Mapping[str, Mapping[st
     unread = [row for row in rows if row.verdict is not Verdict.BLOCKED or any(map(group_of, row.wanted))]
     if any(is_detail(name) for row in unread for name in row.wanted):
         rows = planned(detailed(connection, live, unread))
-    return [_warned(connection, live, row) for row in rows] + _missing(live, wanted)
+    return [_warned(connection, live, row) for row in rows] + live.missing(wanted)
 
 
 def _with_apps(connection: Connection, rows: Sequence[Row]) -> list[Row]:
@@ -510,120 +415,3 @@ def _warned(connection: Connection, live: Live, row: Row) -> Row:
     if not demoted or covered or row.verdict is not Verdict.WILL:
         return row
     return replace(row, reason=note)
-
-
-def _found(live: roster.Live, member_ids: Sequence[str]) -> list[Member]:
-    return [live.roster.members[pk] for pk in dict.fromkeys(member_ids) if pk in live.roster.members]
-
-
-def _missing(live: roster.Live, member_ids: Iterable[str]) -> list[Row]:
-    """Those who are not there any more are said, not left out."""
-    gone = [pk for pk in dict.fromkeys(member_ids) if pk not in live.roster.members]
-    row = Row(Action.CHANGE, Verdict.BLOCKED, reason="Is no longer in the organization.")
-    return [replace(row, member_id=pk, name=pk) for pk in gone]
-
-
-def _item(live: Live, kind: Kind, item_id: str) -> Item:
-    if (kind, item_id) not in live.items:
-        raise Gone
-    return live.items[kind, item_id]
-
-
-# Keeping it
-
-
-def store(
-    connection: Connection,
-    kind: Plan.Kind,
-    rows: Sequence[Row],
-    live: Live,
-    wanted: Mapping[str, Value] | None = None,
-    *,
-    origin: Job | None = None,
-    source: str = "",
-    rails: Rails = NO_RAILS,
-    unchanged: int = 0,
-    **note: Unpack[Note],
-) -> Plan:
-    """Pass the rows through the guards and keep them as a plan. From a file, of that name, it says what they do.
-
-    Raises NothingLeft when `rails` forbid it.
-    """
-    its_capabilities = capabilities(connection.organization)
-    now = Situation(
-        live.roster,
-        live.roles,
-        connection.user_id,
-        max(settings.MINIMUM_MANAGERS, rails.minimum_managers),
-        live.items,
-        its_capabilities.manage_permission_name,
-        connection.actor.email,
-    )
-    rows = guards.review(rails.held(rows, now), now)
-    if reason := rails.broken(rows, now):
-        raise NothingLeft(reason)
-    rows = pins.cautioned(connection, rows, live.roster.members)
-    rows = quota.within(connection.organization, rows)
-    brake = guards.brake(rows, now)
-    unlisted = 0
-    if kind in (Plan.Kind.FILE, Plan.Kind.DRIFT):
-        rows, unlisted = _listed(rows)
-        note = _titled(note, wording.deeds(rows, its_capabilities, source))
-    # What an earlier plan knew by name may be gone by now.
-    names = {**(origin.plan.names if origin else {}), **names_in(connection, live, rows)}
-    created_at = timezone.now()
-    with transaction.atomic():
-        plan = Plan.objects.create(
-            organization=connection.organization,
-            connection=connection,
-            person=connection.person,
-            token=connection.token,
-            kind=kind,
-            origin=origin,
-            wanted=dict(wanted or {}),
-            title=note.get("title", "")[:400],
-            names=names,
-            unlisted=unlisted + unchanged,
-            reason=note["reason"],
-            channel=note["channel"],
-            fingerprint=fingerprint(connection.organization.remote_id, rows),
-            brake_number=brake.number if brake else 0,
-            brake_reasons=list(brake.reasons) if brake else [],
-            gives_power=guards.gives_power(rows, now),
-            minimum_managers=rails.minimum_managers,
-            created_at=created_at,
-            expires_at=created_at + timedelta(seconds=settings.PLAN_EXPIRES_S),
-        )
-        stored = (PlanRow.of(plan, position, row) for position, row in enumerate(rows))
-        PlanRow.objects.bulk_create(stored, batch_size=1000)
-    return plan
-
-
-def _listed(rows: Sequence[Row]) -> tuple[list[Row], int]:
-    """The rows to keep of a file with everyone in it, and how many people more are as it wants them."""
-    so = [number for number, row in enumerate(rows) if row.verdict is Verdict.ALREADY]
-    left_out = set(so[_ALREADY_LISTED:])
-    return [row for number, row in enumerate(rows) if number not in left_out], len(left_out)
-
-
-def names_in(connection: Connection, live: Live, rows: Iterable[Row]) -> dict[str, str]:
-    """How everything is called that rows name by its id."""
-    rows = list(rows)
-    fields = {edit.field for row in rows for edit in row.edits}
-    kinds = {capabilities(connection.organization).field(name).kind for name in fields}
-    found: dict[str, str] = {}
-    if reads.group_ids(rows):
-        known = {group.remote_id: group.name for group in groups.everything(connection.organization)}
-        found |= {pk: known[pk] for pk in reads.group_ids(rows) if pk in known}
-    if FieldKind.PERSON in kinds:
-        people = {m.user_id: m.name or m.email for m in live.roster.members.values()}
-        owners = {str(value) for row in rows for edit in row.edits for value in (edit.before, edit.after)}
-        found |= {pk: people[pk] for pk in owners if pk in people}
-        found |= {m.id: m.name or m.email for m in _found(live, [row.member_id for row in rows])}
-    if FieldKind.VIEWS in kinds:
-        found |= {view.id: view.name for view in details.views(connection)}
-    if FieldKind.PROFILE in kinds:
-        found |= dict(live.roster.names) | dict(details.profiles(connection))
-    if FieldKind.NAMED in kinds:
-        found |= dict(details.role_choices_if_told(connection) or ())
-    return found

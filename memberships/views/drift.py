@@ -16,12 +16,13 @@ from memberships.domain.people import ROLE
 from memberships.domain.plan import Action, Row, Verdict
 from memberships.forms.drift import RosterFileForm, ScheduleForm
 from memberships.providers.errors import ProviderError
-from memberships.services import audit, drift, proposals, roster
+from memberships.services import audit, drift, roster
 from memberships.services.connections import capabilities
 from memberships.services.drift import Difference, Found
 from memberships.services.rosterfile import dump
 from memberships.services.rosterfile.document import MOST_BYTES, Unreadable
 from memberships.services.rosterfile.edits import CannotAdopt
+from memberships.services.storing import NothingLeft
 from memberships.services.wording import Words
 
 from .access import ManagerRequest, manager_required
@@ -98,7 +99,7 @@ def choose(request: ManagerRequest) -> HttpResponse:
         )
     except drift.NoFile:
         return redirect("drift")
-    except (CannotAdopt, Unreadable, proposals.NothingLeft) as problem:
+    except (CannotAdopt, Unreadable, NothingLeft) as problem:
         return _page(request, problem=str(problem))
     except ProviderError as error:
         return _page(request, problem=f"{error} Nothing was sent; try again.")

@@ -13,7 +13,7 @@ from memberships.forms.imports import ImportForm
 from memberships.models import Plan
 from memberships.services import imports
 from memberships.services.connections import capabilities
-from memberships.services.proposals import Note
+from memberships.services.storing import Note
 
 from .access import ManagerRequest, manager_required
 from .review import status_of, to_review

@@ -20,7 +20,9 @@ from memberships.models import MirroredMember
 from memberships.providers.errors import ProviderError
 from memberships.services import details, groups, people, proposals, roster, selection
 from memberships.services.connections import capabilities
+from memberships.services.current import Gone
 from memberships.services.pins import Pin, Views
+from memberships.services.storing import NothingLeft
 
 from .access import ManagerRequest, manager_required
 from .review import NOBODY, sent, status_of, to_review, with_roles
@@ -98,9 +100,9 @@ def _copied(
         return None
     try:
         return to_review(form, partial(proposals.copied_pins, request.connection, source.remote_id, ids))
-    except proposals.NothingLeft as nothing:
+    except NothingLeft as nothing:
         form.add_error("person", str(nothing))
-    except proposals.Gone:
+    except Gone:
         form.add_error("person", "Is no longer in the organization.")
     return None
 

@@ -35,6 +35,7 @@ from memberships.services import (
 )
 from memberships.services.connections import capabilities
 from memberships.services.sessions import signed_in_at
+from memberships.services.storing import NothingLeft
 from memberships.services.wording import Words
 
 from . import consequences
@@ -134,7 +135,7 @@ def undo(request: ManagerRequest, job_id: UUID) -> HttpResponse:
 def _successor(request: ManagerRequest, its_job: Job, propose: Callable[..., Plan]) -> HttpResponse:
     try:
         plan = propose(request.connection, reason=its_job.plan.reason, channel=audit.CHANNEL_SCREEN)
-    except proposals.NothingLeft as nothing:
+    except NothingLeft as nothing:
         messages.warning(request, str(nothing))
     except proposals.Unclaimed as unclaimed:
         messages.warning(request, str(unclaimed))

@@ -14,8 +14,9 @@ from memberships.domain.items import Kind
 from memberships.domain.people import ROLE
 from memberships.models import MirroredMember, Plan
 from memberships.providers.errors import ProviderError
-from memberships.services import audit, proposals, roster
+from memberships.services import audit, roster
 from memberships.services.connections import capabilities
+from memberships.services.current import Gone
 from memberships.services.roles import HeldRole, overview
 from memberships.services.wording import Words
 
@@ -49,7 +50,7 @@ def to_review_of(
     """The same for a role or a group, which may be gone by now: then back to the list of those there are."""
     try:
         return to_review(form, propose)
-    except proposals.Gone:
+    except Gone:
         messages.warning(
             request, f"This {kind} is not there any more: somebody has deleted it. Nothing was sent."
         )

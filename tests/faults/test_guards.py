@@ -28,6 +28,7 @@ from hypothesis.stateful import (
 from memberships.models import Job
 from memberships.providers.errors import ProviderError
 from memberships.services import connections, jobs, plans, proposals
+from memberships.services.storing import NothingLeft
 from sandbox.close import Close
 from sandbox.messages import Request, Response
 from sandbox.server import Server
@@ -146,7 +147,7 @@ class Company(RuleBasedStateMachine):
                 typed=str(plan.brake_number or ""),
                 proof=just_signed_in(),
             )
-        except (ProviderError, connections.NotAllowed, plans.CannotApply, proposals.NothingLeft):
+        except (ProviderError, connections.NotAllowed, plans.CannotApply, NothingLeft):
             return
         self.jobs.append(job)
 

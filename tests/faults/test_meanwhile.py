@@ -10,8 +10,9 @@ from django.utils import timezone
 
 from memberships.domain import proposals as domain
 from memberships.models import Cause, Job, Organization, Plan, PlanRow
-from memberships.services import jobs, plans, proposals, run
+from memberships.services import current, jobs, plans, proposals, run
 from memberships.services.lease import Lease
+from memberships.services.storing import NothingLeft, store
 from sandbox.rehearsal import ADMIN, PEOPLE_OPS, PEOPLE_OPS_ROLE, SECOND_ADMIN
 from tests.faults.rig import Rig, bulk_size, hurry, when
 from tests.steps import just_signed_in
@@ -262,7 +263,7 @@ def test_stop_ends_a_job_that_waits_for_somebody_who_never_signs_in_again(rig, c
     when(rig.close, is_put, lambda: rig.world.revoke_everything(rig.world.user_id(ADMIN)))
     assert rig.turn(job) == "paused"
     other = connect(SECOND_ADMIN)
-    with pytest.raises(proposals.NothingLeft):
+    with pytest.raises(NothingLeft):
         proposals.again(job, other, reason="", channel="test")
     assert jobs.stop(job)
     job.refresh_from_db()
@@ -329,10 +330,10 @@ def test_undo_of_invitations_takes_out_who_came_by_them(rig):
 def test_stop_retry_and_undo_in_the_wrong_state_send_nothing(rig):
     job = rig.change(rig.people(2), {"role": "superuser"})
     for propose in (proposals.again, proposals.undo):
-        with pytest.raises(proposals.NothingLeft, match="still running"):
+        with pytest.raises(NothingLeft, match="still running"):
             propose(job, rig.connection, reason="", channel="test")
     rig.finish(job)
-    with pytest.raises(proposals.NothingLeft):
+    with pytest.raises(NothingLeft):
         proposals.again(job, rig.connection, reason="", channel="test")
     undone = rig.finish(rig.undo(job))
     calls = len(rig.witness.asked)
@@ -522,8 +523,8 @@ def test_who_may_no_longer_manage_sends_nothing(rig):
 
 def mixed_plan(rig: Rig, roles: dict[str, str]) -> Plan:
     """Different roles in one plan, as from a file."""
-    live = proposals.read(rig.connection)
+    live = current.read(rig.connection)
     rows = [
         row for pk, role in roles.items() for row in domain.changes([live.roster.members[pk]], {"role": role})
     ]
-    return proposals.store(rig.connection, Plan.Kind.CHANGE, rows, live, {}, reason="", channel="test")
+    return store(rig.connection, Plan.Kind.CHANGE, rows, live, {}, reason="", channel="test")

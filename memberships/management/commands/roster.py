@@ -19,12 +19,13 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from memberships.models import Connection
 from memberships.providers.errors import ProviderError
-from memberships.services import command_line, headless, plans, printing, proposals
+from memberships.services import command_line, headless, plans, printing
 from memberships.services.command_line import Faulty, Moved, Receipt
 from memberships.services.connections import NotAllowed, NotServed
 from memberships.services.jobs import Progress
 from memberships.services.printing import Report
 from memberships.services.rosterfile.document import MOST_BYTES, Unreadable
+from memberships.services.storing import NothingLeft
 
 NOTHING_TO_DO, ERROR, CHANGES = 0, 1, 2
 _PARTS = ("groups", "pins")
@@ -113,7 +114,7 @@ class Command(BaseCommand):
         except (
             headless.Undecided,
             plans.CannotApply,
-            proposals.NothingLeft,
+            NothingLeft,
             ProviderError,
             Unreadable,
         ) as error:

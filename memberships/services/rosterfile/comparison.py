@@ -22,10 +22,10 @@ from memberships.domain.people import (
 from memberships.domain.wishes import Fault, Wish, matched
 from memberships.models import Connection, Organization
 from memberships.providers import Field, FieldKind
-from memberships.services import details, groups, proposals, reads
+from memberships.services import current, details, groups, reads
 from memberships.services.connections import capabilities, provider_for
+from memberships.services.current import Live
 from memberships.services.patience import patiently
-from memberships.services.proposals import Live
 from memberships.services.vocabulary import Misunderstood, Vocabulary
 
 from . import contents, words
@@ -116,7 +116,7 @@ def known(
     pins_of: Callable[[Roster], Iterable[str]] | None = None,
 ) -> tuple[Live, Writer]:
     """Everyone as of now, and how they are written. Groups cost a call each, pinned views one for each person."""
-    live = patiently(connection, lambda: proposals.read(connection))
+    live = patiently(connection, lambda: current.read(connection))
     provider, can = provider_for(connection), capabilities(connection.organization)
     members, its_groups = dict(live.roster.members), []
     if with_groups:

@@ -10,8 +10,9 @@ from memberships.domain.plan import Row
 from memberships.domain.wishes import Fault, Wish
 from memberships.models import Connection, Plan
 from memberships.services import proposals
+from memberships.services.current import Live
 from memberships.services.patience import patiently
-from memberships.services.proposals import Live, Note
+from memberships.services.storing import Note
 
 from .comparison import Comparison
 
