@@ -12,10 +12,11 @@ from django.utils import timezone
 from memberships.domain.apps import those_held
 from memberships.domain.guards import Situation
 from memberships.domain.items import MEMBERS, OWNER, WORK, Item, Kind, role_item, to_be_made
-from memberships.domain.people import APPS, PINS, Member, Role, group_field, group_of
+from memberships.domain.people import APPS, PINS, Member, Role, group_field, group_of, metadata_key
 from memberships.domain.plan import Action, Row
+from memberships.domain.reading import Subject
 from memberships.models import Connection, Organization
-from memberships.providers import MembershipProvider
+from memberships.providers import Answer, MembershipProvider
 
 from . import groups, outside, roster
 
@@ -74,6 +75,28 @@ def add_apps(provider: MembershipProvider, members: Members, rows: Iterable[Row]
     for pk, apps in held.items():
         there = {APPS: those_held(wanted[pk], apps)}
         members[pk] = replace(members[pk], settings={**members[pk].settings, **there})
+
+
+def shown_by(answer: Answer, row: Row, members: Mapping[str, Member]) -> Subject | None:
+    """The subject of a row as the answer to its call shows it; None when the answer is about something else."""
+    match answer:
+        case Member(id=pk) if row.kind is Kind.MEMBER and row.member_id in ("", pk):
+            known = members.get(pk, answer)
+            # All there is of metadata is in the answer; groups and pinned views are not.
+            others = {name: value for name, value in known.settings.items() if not metadata_key(name)}
+            return replace(
+                known,
+                role_id=answer.role_id,
+                status=answer.status,
+                can_manage=answer.can_manage,
+                settings={**others, **answer.settings},
+            )
+        case Item(kind=Kind.MEMBER, id=pk) if row.member_id == pk and pk in members:
+            return replace(members[pk], settings={**members[pk].settings, **answer.values})
+        case Item(kind=kind, id=pk) if kind is row.kind and row.item_id in ("", pk):
+            return answer
+        case _:
+            return None
 
 
 def items(

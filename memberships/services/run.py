@@ -13,8 +13,8 @@ from django.utils import timezone
 from memberships.domain import guards
 from memberships.domain.batches import Batch, Pending, Phase, batches
 from memberships.domain.guards import Situation
-from memberships.domain.items import PERMISSIONS, WORK, Item, Kind, to_be_made
-from memberships.domain.people import APPS, PINS, ROLE, Member, group_field, group_of, metadata_key
+from memberships.domain.items import PERMISSIONS, WORK, Item, Kind
+from memberships.domain.people import APPS, PINS, ROLE, Member
 from memberships.domain.plan import APPS_STEP, ROLE_STEP, Action, Edit, Row, at_step, held_up
 from memberships.domain.reading import Subject, has_arrived, is_so, is_stale
 from memberships.models import Cause, Job, Outcome, Plan, PlanRow
@@ -23,6 +23,7 @@ from memberships.providers.errors import Disconnected, NotSent, ProviderError, R
 
 from . import audit, groups, reads, roster
 from .connections import provider_for
+from .followers import Followers
 from .lease import Lease
 from .ledger import UNSETTLED, Finding, Ledger
 from .permission import access, must_be_backed, permit
@@ -65,6 +66,7 @@ class Run:
         self.provider = provider_for(job.connection, patient=True)
         self.words = Words(self.provider.capabilities, {}, job.plan.names)
         self.ledger = Ledger(job, lease, self.words)
+        self.followers = Followers(self.ledger, self.provider)
         self.now: Situation
         self.queue: deque[Batch] | None = None
         self.fresh = False  # nothing was sent since everyone was read
@@ -75,7 +77,6 @@ class Run:
         # All stages before this one are over; these rows of later ones wait for what was not done.
         self.passed = 0
         self.held: set[int] = set()
-        self._awaited: dict[str, list[int]] | None = None
 
     def go(self) -> None:
         """Send all that is left and settle what is unknown.
@@ -112,6 +113,11 @@ class Run:
         self.settle()
         self.compare_groups()
         self.finish()
+
+    @property
+    def members(self) -> dict[str, Member]:
+        """By membership id. What is learnt of them on the way is put there."""
+        return self.now.roster.members  # type: ignore[return-value]
 
     # What is left
 
@@ -248,9 +254,8 @@ class Run:
         keys = [p.key for p in batch.pending]
         if pinners := reads.pinners(batch.rows):
             self.lease.renew()
-            members: dict[str, Member] = self.now.roster.members  # type: ignore[assignment]
             try:
-                reads.add_pins(self.provider, members, pinners)
+                reads.add_pins(self.provider, self.members, pinners)
             except Refused as refusal:
                 self.refused(keys, refusal)
                 return False
@@ -359,38 +364,16 @@ class Run:
 
     def answered(self, keys: list[int], answer: Answer) -> None:
         row = self.ledger.rows[keys[0]]
-        subject = self.answer_about(row, answer) if len(keys) == 1 else None
+        subject = reads.shown_by(answer, row, self.members) if len(keys) == 1 else None
         if subject is None or not has_arrived(row, subject):
             self.behind = True
             return
         if isinstance(subject, Member):
-            self.now.roster.members[subject.id] = subject  # type: ignore[index]
+            self.members[subject.id] = subject
             roster.keep_member(self.organization, subject, row)
         else:
             self.now.items[subject.kind, subject.id] = subject  # type: ignore[index]
         self.arrived({keys[0]: subject})
-
-    def answer_about(self, row: Row, answer: Answer) -> Subject | None:
-        """The subject of a row as its answer shows it; None when the answer is about something else."""
-        members = self.now.roster.members
-        match answer:
-            case Member(id=pk) if row.kind is Kind.MEMBER and row.member_id in ("", pk):
-                known = members.get(pk, answer)
-                # All there is of metadata is in the answer; groups and pinned views are not.
-                others = {name: value for name, value in known.settings.items() if not metadata_key(name)}
-                return replace(
-                    known,
-                    role_id=answer.role_id,
-                    status=answer.status,
-                    can_manage=answer.can_manage,
-                    settings={**others, **answer.settings},
-                )
-            case Item(kind=Kind.MEMBER, id=pk) if row.member_id == pk and pk in members:
-                return replace(members[pk], settings={**members[pk].settings, **answer.values})
-            case Item(kind=kind, id=pk) if kind is row.kind and row.item_id in ("", pk):
-                return answer
-            case _:
-                return None
 
     def arrived(self, shown: Mapping[int, Subject | None]) -> None:
         """These rows show what they ask for. Whoever is back, but not yet with role and apps, goes on to get those."""
@@ -401,7 +384,7 @@ class Run:
                 self.made(pk, subject)
             step = self.ledger.stored[pk].step
             if isinstance(subject, Member) and whole.action is Action.INVITE:
-                self.met(whole.email, subject)
+                self.followers.arrived(whole.email, subject, self.members)
             if isinstance(subject, Member) and not (
                 step or is_so(whole, subject) or _has_role(whole, subject)
             ):
@@ -431,48 +414,7 @@ class Run:
         Plan.objects.filter(pk=self.job.plan_id).update(names=self.words.names)
         self.ledger.put([pk], item_id=item.id)
         self.ledger.rows[pk] = replace(self.ledger.rows[pk], item_id=item.id)
-        awaited = group_field(to_be_made(item.name))
-        members: dict[str, Member] = self.now.roster.members  # type: ignore[assignment]
-        for other, row in self.ledger.rows.items():
-            if awaited in row.wanted:
-                if member := members.get(row.member_id):
-                    # Nobody is in a group that has just been made.
-                    settings = {group_field(item.id): False, **member.settings}
-                    members[member.id] = replace(member, settings=settings)
-                edits = tuple(replace(e, field=group_field(item.id)) for e in row.edits)
-                self.ledger.put([other], edits=[[e.field, e.before, e.after] for e in edits])
-                self.ledger.rows[other] = replace(row, edits=edits)
-
-    def met(self, email: str, member: Member) -> None:
-        """Somebody invited is here: rows that wait for them learn who they are and what they have."""
-        rows = {
-            pk: row for pk in self.awaited().pop(email, ()) if not (row := self.ledger.rows[pk]).member_id
-        }
-        if not rows:
-            return
-        # Nobody who has just come is in a group.
-        groups_of = {f: False for row in rows.values() for f in row.wanted if group_of(f)}
-        members: dict[str, Member] = self.now.roster.members  # type: ignore[assignment]
-        members[member.id] = member = replace(member, settings={**groups_of, **member.settings})
-        if reads.pinners(rows.values()):
-            reads.add_pins(self.provider, members, [member.id])
-            member = members[member.id]
-        for pk, row in rows.items():
-            edits = tuple(replace(e, before=member.value(e.field)) for e in row.edits)
-            name = row.name or member.name
-            self.ledger.put(
-                [pk], member_id=member.id, name=name, edits=[[e.field, e.before, e.after] for e in edits]
-            )
-            self.ledger.rows[pk] = replace(row, member_id=member.id, name=name, edits=edits)
-
-    def awaited(self) -> dict[str, list[int]]:
-        """By address: the rows of people who are not here yet."""
-        if self._awaited is None:
-            self._awaited = {}
-            for pk, row in self.ledger.rows.items():
-                if row.action is Action.CHANGE and row.kind is Kind.MEMBER and not row.member_id:
-                    self._awaited.setdefault(row.email, []).append(pk)
-        return self._awaited
+        self.followers.group_made(item, self.members)
 
     def give_role(self, pk: int, member: Member) -> None:
         had = self.ledger.rows[pk].edits[0].before
