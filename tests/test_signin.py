@@ -193,6 +193,29 @@ def test_only_the_organizations_of_this_installation_are_served(visitor, consent
     assert sign_in(visitor, consent, organization=HARBOR).heading == "Members"
 
 
+def test_what_has_begun_rests_once_the_installation_is_for_other_organizations(
+    visitor, consent, settings, world, northwind, work
+):
+    sign_in(visitor, consent)
+    users = people(world, northwind, "user", 2)
+    roster.read(Connection.objects.get())
+    apply(review_role(visitor, users, "Support Lead"))
+    settings.CLOSE_ORGANIZATIONS = [world.organization_id(HARBOR)]
+    work()
+    job = Job.objects.get()
+    assert (job.state, job.note) == (
+        Job.State.PAUSED,
+        f"This Roster is for other organizations than {NORTHWIND} now.",
+    )
+    assert {world.membership(pk)["role_id"] for pk in users} == {"user"}
+    assert Page.visit(visitor, "/members/").address == "/login/"
+
+    settings.CLOSE_ORGANIZATIONS = []
+    sign_in(visitor, consent)
+    work()
+    assert {world.membership(pk)["role_name"] for pk in users} == {"Support Lead"}
+
+
 # Not in
 
 

@@ -20,6 +20,10 @@ def served() -> list[str]:
     return found
 
 
+def is_served(organization_id: str) -> bool:
+    return not served() or organization_id in served()
+
+
 def installed() -> tuple[str, str, str]:
     """Client id and secret of the installation, and the one organization whose managers may use them."""
     name = registry.ATTACHED

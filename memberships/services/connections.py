@@ -19,7 +19,7 @@ from memberships.providers.http import Credentials
 
 from . import api_key, audit, metrics, oauth, tokens
 from .client_credentials import StoredSecret
-from .configuration import served, setting
+from .configuration import is_served, setting
 from .observing import Observed
 from .windows import Windows
 
@@ -159,7 +159,7 @@ def _checked(token: Mapping[str, Any]) -> tuple[str, Actor]:
     if not oauth.is_token(token) or not isinstance(organization_id, str) or not organization_id:
         label = registry.capabilities(registry.SIGN_IN).label
         raise Refused(f"{label}'s answer to the sign-in is incomplete.", 200)
-    if served() and organization_id not in served():
+    if not is_served(organization_id):
         raise NotServed(organization_id)
     provider = client(registry.SIGN_IN, _JustGranted(token["access_token"]), organization_id)
     actor = provider.actor()

@@ -22,7 +22,7 @@ from memberships.models.plans import as_value
 from memberships.providers.errors import ProviderError
 
 from . import audit, permission
-from .configuration import served
+from .configuration import is_served
 from .connections import NotAllowed, capabilities
 from .rosterfile import comparison, document, edits
 from .rosterfile import plans as file_plans
@@ -265,8 +265,7 @@ def sweep() -> None:
 def _is_connected(watch: DriftWatch) -> bool:
     people = [one for one in (watch.connection, watch.person) if one is not None]
     home = watch.organization.parent or watch.organization
-    is_served = not served() or home.remote_id in served()
-    return bool(people) and is_served and all(one.usable for one in people)
+    return bool(people) and is_served(home.remote_id) and all(one.usable for one in people)
 
 
 def _person_pk(connection: Connection) -> int | None:

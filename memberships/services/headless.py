@@ -16,7 +16,7 @@ from memberships.providers.errors import Disconnected
 
 from . import api_key, permission
 from .api_key import ApiKey
-from .configuration import served
+from .configuration import is_served
 from .connections import NotAllowed, NotServed, capabilities, client
 
 
@@ -64,7 +64,7 @@ def _by_key(wanted: str, key: ApiKey) -> Iterator[Connection]:
     if remote_id not in mine:
         permission = registry.capabilities(registry.SIGN_IN).manage_permission
         raise NotAllowed(str(home or remote_id or "this organization"), permission)
-    if served() and remote_id not in served():
+    if not is_served(remote_id):
         raise NotServed(remote_id)
     connection = _kept(client(registry.SIGN_IN, key, remote_id).actor())
     with api_key.in_hand(connection, key):
@@ -105,7 +105,7 @@ def _stored(wanted: str, email: str) -> Connection:
         organizations = [found for found in organizations if any(_usable(found))]
     organization = _one(organizations, wanted)
     home = organization.parent or organization
-    if served() and home.remote_id not in served():
+    if not is_served(home.remote_id):
         raise NotServed(home.remote_id)
     people = _usable(home)
     if email:

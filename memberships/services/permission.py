@@ -14,6 +14,7 @@ from memberships.providers.errors import Detached, Disconnected, ProviderError, 
 
 from . import api_key, oauth
 from .client_credentials import StoredSecret
+from .configuration import is_served
 from .connections import capabilities, provider_for
 
 # While the provider doesn't answer, pages don't wait for it each time.
@@ -66,6 +67,13 @@ def access(connection: Connection) -> Access:
         )
     notice = f"{notice} You can read on for a few minutes, but nothing can be applied."
     return Access(connection.can_manage, False, notice)
+
+
+def must_be_served(connection: Connection) -> None:
+    """What was begun here doesn't go on once the installation is for other organizations. Raises Disconnected."""
+    home = connection.actor.organization
+    if not is_served(home.remote_id):
+        raise Disconnected(f"This Roster is for other organizations than {home} now.")
 
 
 def must_be_backed(connection: Connection) -> None:

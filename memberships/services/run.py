@@ -26,7 +26,7 @@ from .connections import provider_for
 from .followers import Followers
 from .lease import Lease
 from .ledger import UNSETTLED, Finding, Ledger
-from .permission import access, must_be_backed, permit
+from .permission import access, must_be_backed, must_be_served, permit
 from .requests import request
 from .wording import Words
 from .work import still_theirs
@@ -84,6 +84,7 @@ class Run:
         Raises Later, RateLimited, Refused or Unavailable (can't be read now), Disconnected or LeaseLost: run again
         later.
         """
+        must_be_served(self.job.connection)
         must_be_backed(self.job.connection)
         if self.must_stop() and not self.ledger.with_outcome(Outcome.UNKNOWN):
             self.finish()  # also while the provider can't be asked

@@ -15,6 +15,7 @@ from django.utils import timezone
 from memberships.models import Connection, Login, Selection, scope
 
 from . import audit
+from .configuration import served
 from .connections import give_back, open_jobs
 
 _USE_NOTED = timedelta(seconds=60)
@@ -177,9 +178,10 @@ def _live() -> QuerySet[Login]:
 
 
 def _goes_on() -> Q:
-    """A session ends some time after its sign-in, and earlier when nobody uses it."""
+    """A session ends some time after its sign-in, earlier when nobody uses it, at once when it may not be here."""
     now = timezone.now()
-    return Q(
+    in_time = Q(
         created_at__gt=now - timedelta(seconds=settings.SESSION_ABSOLUTE_S),
         used_at__gt=now - timedelta(seconds=settings.SESSION_IDLE_S),
     )
+    return in_time & Q(connection__organization__remote_id__in=served()) if served() else in_time

@@ -16,7 +16,7 @@ from memberships.models import Connection, Scope, Token
 from memberships.models.scope import within
 
 from . import audit
-from .configuration import served
+from .configuration import is_served
 
 _FORM = re.compile(r"roster_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
 # So precisely is known when a token was last used: a busy one costs one UPDATE in that time, not one a call.
@@ -76,7 +76,7 @@ def accept(text: str) -> Token:
     if token.expired:
         raise NotAccepted(f"This token expired on {token.expires_at:%Y-%m-%d}. Make another one.")
     # Who signs in anew is told so at once; a token lives longer than a sign-in.
-    if served() and token.person.organization.remote_id not in served():
+    if not is_served(token.person.organization.remote_id):
         raise NotAccepted("This Roster is for other organizations now.")
     connection = token.connection
     connection.person = token.person if token.person_id != token.connection_id else None
