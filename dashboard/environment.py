@@ -237,8 +237,9 @@ def database(name: str, default: str) -> dict[str, Any]:
     if scheme not in ("postgres", "postgresql", "sqlite"):
         stop(sentence)
     try:
-        # The server may have been restarted since a connection was last used.
-        found: dict[str, Any] = {**dj_database_url.parse(value, conn_max_age=60, conn_health_checks=True)}
+        # A server may have been restarted since a connection was last used; a file is where it was.
+        checked = scheme != "sqlite"
+        found: dict[str, Any] = {**dj_database_url.parse(value, conn_max_age=60, conn_health_checks=checked)}
     except ValueError:
         stop(sentence)
     if not found["NAME"] or (found["NAME"] == ":memory:" and not development()):
