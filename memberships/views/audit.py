@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
-from django.core.paginator import Paginator
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
@@ -15,6 +14,7 @@ from memberships.models.audit import EVENTS
 from memberships.services import audit, outside, tables
 
 from .access import ManagerRequest, manager_required
+from .paging import Pages
 
 PAGE = 50
 
@@ -24,12 +24,11 @@ PAGE = 50
 def log(request: ManagerRequest) -> HttpResponse:
     form, about = AuditFilterForm(request.GET, events=EVENTS), _about(request)
     entries = audit.search(request.organization, about=about, **form.search())
-    page = Paginator(entries, PAGE).get_page(request.GET.get("page"))
+    page = Pages(entries, PAGE).get_page(request.GET.get("page"))
     kept = {n: value for n, value in request.GET.items() if (n in form.fields or n == "about") and value}
     context: dict[str, Any] = {
         "form": form,
         "page": page,
-        "pages": list(page.paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1)),
         "filter_address": urlencode(kept),
         "filtered": bool(kept),
         "about": about,

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from django.contrib import messages
-from django.core.paginator import Page, Paginator
+from django.core.paginator import Page
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 
@@ -23,6 +23,7 @@ from memberships.services.connections import capabilities
 from memberships.services.wording import Words
 
 from .access import ManagerRequest, manager_required
+from .paging import Pages
 from .review import NOBODY, blast_radius, sent, status_of, to_review, with_roles
 
 HISTORY_PAGE = 50
@@ -155,7 +156,7 @@ def member(request: ManagerRequest, member_id: str) -> HttpResponse:
             form.add_error(None, "Nothing is changed yet: choose another value first.")
         elif review := to_review(form, propose):
             return review
-    entries = Paginator(audit.of_member(request.organization, member_id, row.email), HISTORY_PAGE)
+    entries = Pages(audit.of_member(request.organization, member_id, row.email), HISTORY_PAGE)
     history = entries.get_page(request.GET.get("page"))
     words = Words(its_capabilities, roles, request.organization.names)
     context = {

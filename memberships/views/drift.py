@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import messages
-from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -26,6 +25,7 @@ from memberships.services.storing import NothingLeft
 from memberships.services.wording import Words
 
 from .access import ManagerRequest, manager_required
+from .paging import Pages
 
 PAGE = 100
 
@@ -140,7 +140,7 @@ def _page(
     organization = request.organization
     watch, versions = drift.watch_of(organization), drift.versions(organization)
     found = drift.found(watch)
-    shown = Paginator(found.differences, PAGE).get_page(request.GET.get("page"))
+    shown = Pages(found.differences, PAGE).get_page(request.GET.get("page"))
     wrong = problem or (form and form.errors) or (schedule_form and schedule_form.errors)
     context = {
         "watch": watch,
@@ -152,7 +152,6 @@ def _page(
         "total": len(found.differences),
         "differences": _shown(request, list(shown.object_list), found),
         "page": shown,
-        "pages": list(shown.paginator.get_elided_page_range(shown.number, on_each_side=2, on_ends=1)),
         "form": form or RosterFileForm(),
         "schedule_form": schedule_form
         or ScheduleForm(initial={"hours": watch.every_hours}, hours=drift.HOURS),

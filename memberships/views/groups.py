@@ -28,6 +28,7 @@ from memberships.services.wording import people
 
 from . import mirror
 from .access import ManagerRequest, manager_required
+from .paging import Pages
 from .review import NOBODY, sent, status_of, to_review, to_review_of, with_roles
 
 PAGE = 50
@@ -152,7 +153,7 @@ def group(request: ManagerRequest, group_id: str) -> HttpResponse:
             form.add_error(None, "Tick the people you want to take out of the group first.")
         elif review := to_review(form, partial(proposals.change, request.connection, ids, wanted)):
             return review
-    page = Paginator(shown.values(*_SHOWN), MEMBERS_PAGE).get_page(request.GET.get("page"))
+    page = Pages(shown.values(*_SHOWN), MEMBERS_PAGE).get_page(request.GET.get("page"))
     rows = [_person(row) | {"ticked": row["remote_id"] in ticked} for row in page.object_list]
     counts = dict.fromkeys(Status, 0)
     for found in everybody.values_list("status", flat=True):
@@ -162,7 +163,6 @@ def group(request: ManagerRequest, group_id: str) -> HttpResponse:
         "form": form,
         "rows": rows,
         "page": page,
-        "pages": list(page.paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1)),
         "status": status,
         "address": urlencode({"status": status}) if status else "",
         "active": counts[Status.ACTIVE],

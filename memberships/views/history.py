@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
-from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -19,6 +18,7 @@ from memberships.services.connections import capabilities
 from memberships.services.wording import Words
 
 from .access import ManagerRequest, manager_required
+from .paging import Pages
 
 PAGE = 50
 
@@ -35,14 +35,13 @@ def as_of(request: ManagerRequest) -> HttpResponse:
     if form.is_valid():
         at = form.cleaned_data["at"]
         people = history.people(request.organization, at)
-        page = Paginator(people, PAGE).get_page(request.GET.get("page"))
+        page = Pages(people, PAGE).get_page(request.GET.get("page"))
         words = _words(request)
         uncertain = history.uncertain(request.organization, at)
         context |= {
             "at": at,
             "address": urlencode({"at": request.GET["at"]}),
             "page": page,
-            "pages": list(page.paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1)),
             "rows": [
                 {
                     "person": person,
