@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -227,7 +228,7 @@ def test_a_page_fails_fast_with_a_sentence(commerce_admin, attached, settings, c
     page = Page.visit(commerce_admin, f"/members/{member_id}/?versions=1")
     assert time.monotonic() - began < 2
     assert page.status == 200
-    assert "Commerce Layer allows no more calls for 61 s" in page.text
+    assert re.search(r"Commerce Layer allows no more calls for \d\d s", page.text)
     assert commercelayer.calls.matching(path="/versions") == []
 
 

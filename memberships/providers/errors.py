@@ -1,5 +1,7 @@
 """What can go wrong when a provider is asked. The caller's next step decides the class."""
 
+import math
+
 
 class ProviderError(Exception):
     """`str(error)` is a sentence for a person; it never holds a token."""
@@ -21,6 +23,11 @@ class RateLimited(ProviderError):
     def __init__(self, message: str, retry_after_s: float) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+def seconds(wait_s: float) -> str:
+    """For the message: whoever waits for as long as it says is not too early."""
+    return f"{max(1, math.ceil(wait_s)):,} s"
 
 
 class Unavailable(ProviderError):

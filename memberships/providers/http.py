@@ -14,7 +14,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from .errors import Disconnected, NotSent, RateLimited, Refused, Unavailable
+from .errors import Disconnected, NotSent, RateLimited, Refused, Unavailable, seconds
 from .pacing import Pace, Pacing, retry_after_s
 
 CONNECT_TIMEOUT_S = 5.0
@@ -167,7 +167,7 @@ class Api:
         group = group_of_call(method, path)
         wait_s = self.pace.take(group, _SHORT_WAIT_S if self.patient else None)
         if wait_s > _SHORT_WAIT_S:
-            raise RateLimited(f"{self.name} allows no more calls for {wait_s:.0f} s.", wait_s)
+            raise RateLimited(f"{self.name} allows no more calls for {seconds(wait_s)}.", wait_s)
         self._wait(wait_s)
         try:
             return self._send(give_up, method, path, header, group, *rest)
@@ -213,7 +213,7 @@ class Api:
         self.pace.learn(group, headers)
         if status == 429:
             wait_s = retry_after_s(headers, self.service.wait_after_429_s)
-            raise RateLimited(f"{self.name} asks to wait {wait_s:.0f} s before the next call.", wait_s)
+            raise RateLimited(f"{self.name} asks to wait {seconds(wait_s)} before the next call.", wait_s)
         if status >= 500:
             raise Unavailable(f"{self.name} had an internal problem (status {status}).")
         if not content and (status in (202, 204) or (status == 200 and method == "DELETE")):

@@ -11,7 +11,7 @@ from copy import copy
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from .errors import ProviderError, RateLimited, Refused
+from .errors import ProviderError, RateLimited, Refused, seconds
 from .http import Api, group_of_call
 
 AT_ONCE = 8
@@ -80,7 +80,7 @@ def _many(api: Api, asks: Sequence[Ask], longest_s: float) -> list[Any]:
         for ask in asks:
             wait_s = api.pace.take(group_of_call(ask.method, ask.path), longest_s)
             if wait_s > longest_s:
-                waiting.append(RateLimited(f"{api.name} allows no more calls for {wait_s:.0f} s.", wait_s))
+                waiting.append(RateLimited(f"{api.name} allows no more calls for {seconds(wait_s)}.", wait_s))
             else:
                 waiting.append(pool.submit(_at, time.monotonic() + wait_s, held, ask))
     found = [item if isinstance(item, ProviderError) else item.result() for item in waiting]

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from memberships.models import Connection
 from memberships.providers import registry
-from memberships.providers.errors import Detached, ProviderError, RateLimited, Refused
+from memberships.providers.errors import Detached, ProviderError, RateLimited, Refused, seconds
 
 from .configuration import setting
 from .credentials import CALL_S, StoredCredentials, replaced
@@ -41,7 +41,7 @@ def ask(client_id: str, client_secret: str, *, deadline_s: float | None = None) 
     """A token for these. Raises Refused with a sentence when they are wrong, RateLimited or Unavailable."""
     wait_s = Windows(registry.ATTACHED, [(_MOST, _WINDOW_S)]).take("token", _WAIT_S)
     if wait_s > _WAIT_S:
-        raise RateLimited(f"{LABEL} allows no more sign-ins for {wait_s:.0f} s.", wait_s)
+        raise RateLimited(f"{LABEL} allows no more sign-ins for {seconds(wait_s)}.", wait_s)
     time.sleep(wait_s)
     auth_url = setting(registry.ATTACHED, "AUTH_URL")
     with token_call(registry.ATTACHED) as status:
