@@ -414,6 +414,8 @@ FAULTY = [
     ({"id": "USER", "fields": {"role": None}}, "can't be cleared"),
     ({"id": "USER", "role": "User", "fields": {"role_id": "admin"}}, "more than once"),
     ({"id": "USER", "fields": {"hangup_recording_url": "http://plain.example"}}, "https://"),
+    ({"id": "USER", "groups": ["Bakers"]}, "There is no group called “Bakers”."),
+    ({"id": "USER", "pinned_views": ["Leads"]}, "There is no view called “Leads”."),
 ]
 
 
@@ -435,6 +437,60 @@ def test_the_rest_can_be_planned_and_says_what_it_left_out(proposer, user, perso
     assert plan["counts"] == {"will": 1, "already": 0, "blocked": 1}
     (row,) = proposer.get(f"/plans/{plan['id']}", verdict="blocked")["rows"]["items"]
     assert reason in row["reason"]
+
+
+@pytest.fixture
+def sorted_in(world, northwind, user) -> dict[str, str]:
+    """The person is a baker and nothing else, with one view pinned; there are other groups and views."""
+    world.organizations[northwind].groups.clear()
+    ids = {
+        "Bakers": world.add_group(northwind, "Bakers", [world.membership(user)["user_id"]]),
+        "Cooks": world.add_group(northwind, "Cooks", []),
+        "Waiters": world.add_group(northwind, "Waiters", []),
+        "Leads": world.add_smart_view(northwind, "Leads"),
+        "Calls": world.add_smart_view(northwind, "Calls"),
+    }
+    world.set_settings(user, pinned_views=[ids["Leads"]])
+    return ids
+
+
+def test_groups_and_pinned_views_are_all_that_is_named_and_no_other(
+    proposer, applier, user, world, northwind, sorted_in, work
+):
+    person = {"id": user, "groups": ["cooks", sorted_in["Waiters"]], "pinned_views": ["Calls", "Leads"]}
+    plan = proposer.plan(person)
+    told = {c["label"]: c["after_text"] for row in plan["rows"]["items"] for c in row["changes"]}
+    assert told == {
+        "Group Bakers": "Not in",
+        "Group Cooks": "In",
+        "Group Waiters": "In",
+        "Pinned views": "Calls, Leads",
+    }
+    applier.apply(plan)
+    work()
+    user_id = world.membership(user)["user_id"]
+    groups = world.organizations[northwind].groups.values()
+    assert {group.name for group in groups if user_id in group.user_ids} == {"Cooks", "Waiters"}
+    assert world.membership(user)["pinned_views"] == [sorted_in["Calls"], sorted_in["Leads"]]
+    assert proposer.plan(person)["counts"] == {"will": 0, "already": 1, "blocked": 0}
+    assert proposer.plan({"id": user, "groups": [], "pinned_views": []})["counts"]["will"] == 3
+
+
+def test_somebody_new_comes_into_their_groups(proposer, applier, world, northwind, sorted_in, work):
+    applier.apply(
+        proposer.plan({"email": "zoe@northwind-rehearsal.example", "role": "User", "groups": ["Cooks"]})
+    )
+    work()
+    zoe = next(m for m in world.members(northwind) if m["email"].startswith("zoe@"))
+    assert world.organizations[northwind].groups[sorted_in["Cooks"]].user_ids == [zoe["user_id"]]
+
+
+def test_pinned_views_of_more_people_than_can_be_asked_for_are_refused(proposer, close):
+    many = [{"email": f"p{n}@northwind-rehearsal.example", "pinned_views": []} for n in range(201)]
+    answer = proposer.plan(*many)
+    assert answer.code == (422, "faults")
+    assert "of 200 people at most in one plan; here they are given of 201" in answer["detail"]
+    assert not close.calls.matching("GET", "/membership/")
 
 
 def test_two_entries_for_one_person_are_a_fault(proposer, user, world):
@@ -555,6 +611,13 @@ def test_nobody_applies_what_a_token_of_somebody_else_wants_of_them(proposer, se
     page = apply(Page.visit(second_admin, f"/plans/{plan['id']}/"))
     assert page.status == 422
     assert "your own membership" in page.text
+
+
+@pytest.mark.parametrize(("field", "what"), [("groups", "groups"), ("pinned_views", "pinned views")])
+def test_what_a_provider_does_not_have_cant_be_wished_for(attached, commerce, bluefin, field, what):
+    script = Script(token(attached, Scope.PROPOSE))
+    answer = script.plan({"id": commerce.members(bluefin)[0]["id"], field: []})
+    assert [fault["reason"] for fault in answer["faults"]] == [f"Commerce Layer has no {what}."]
 
 
 def test_an_attached_organization_is_reached_by_a_token_of_its_own(attached, commerce, bluefin, work):

@@ -38,6 +38,7 @@ from schemathesis.specs.openapi.checks import (
 from memberships.api import examples, operations
 from memberships.api.urls import OPERATIONS
 from memberships.models import Scope
+from sandbox.server import Server
 from tests.api import Script, token
 from tests.steps import people
 
@@ -71,8 +72,11 @@ bounded = settings(suppress_health_check=list(HealthCheck), deadline=None)
 
 
 @pytest.fixture(autouse=True)
-def thousands_of_calls(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def thousands_of_calls(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, close: Server
+) -> None:
     monkeypatch.setattr(operations, "CALLS_A_MINUTE", 1_000_000)
+    close.limits.set({"reads": 10_000, "writes": 10_000})
     caplog.set_level(logging.ERROR, logger="django.request")
 
 

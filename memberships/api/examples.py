@@ -129,7 +129,7 @@ BODIES: dict[str, Struct] = {
     "create_plan": shapes.NewPlan(
         [
             shapes.PersonWish(email="sam@example.com", role="Restricted User"),
-            shapes.PersonWish(email="ana@example.com", role="User"),
+            shapes.PersonWish(email="ana@example.com", role="User", groups=["Sales", "Sales EMEA"]),
             shapes.PersonWish(id="memb_7Qw3x9", status=Status.INACTIVE),
         ],
         "Moved to support",

@@ -8,12 +8,10 @@ from uuid import UUID
 
 from msgspec import UNSET
 
-from memberships.domain.people import metadata_key
 from memberships.domain.plan import Verdict
-from memberships.domain.wishes import Fault, matched
+from memberships.domain.wishes import Fault
 from memberships.models import Job, Plan, Scope
-from memberships.providers import FieldKind
-from memberships.services import audit, current, details, plans, proposals
+from memberships.services import audit, current, plans, proposals
 from memberships.services.connections import capabilities
 from memberships.services.vocabulary import Vocabulary
 
@@ -34,6 +32,8 @@ from .shapes import (
 )
 from .wishes import understood
 
+MOST_PINNERS = 200
+
 
 @operation("POST", "/plans", scope=Scope.PROPOSE, status=201, leads_to="show_plan", problems=(422,))
 def create_plan(caller: Caller, body: NewPlan) -> shapes.Plan:
@@ -42,18 +42,19 @@ def create_plan(caller: Caller, body: NewPlan) -> shapes.Plan:
     Everyone is read from the provider and set against what is wanted of them. Nothing is sent. The plan waits on its
     review page until somebody applies it, or until it expires.
     """
-    live = current.read(caller.connection)
-    wishes, faults = understood(body.people, _vocabulary(caller, live))
-    about = matched(wishes.values(), live.roster)
-    known = {id(wish) for wish, _ in about.wishes}
-    unknown = dict(
-        zip((entry for entry, wish in wishes.items() if id(wish) not in known), about.faults, strict=True)
-    )
-    if (faults or unknown) and not body.skip_bad:
-        raise _unusable(faults | unknown)
+    can = capabilities(caller.organization)
+    pinners = sum(person.pinned_views is not UNSET for person in body.people) if can.pinned_views else 0
+    if pinners > MOST_PINNERS:
+        raise _too_many(pinners)
+    grouped = can.groups and any(person.groups is not UNSET for person in body.people)
+    live = current.closely(caller.connection, with_groups=grouped)
+    vocabulary = Vocabulary.of(caller.connection, live, with_groups=grouped, with_views=pinners > 0)
+    wishes, faults = understood(body.people, vocabulary, live.roster)
+    if faults and not body.skip_bad:
+        raise _unusable(faults)
     plan = proposals.wishes(
         caller.connection,
-        list(wishes.values()),
+        wishes,
         faults=list(faults.values()),
         live=live,
         reason=body.reason,
@@ -62,17 +63,12 @@ def create_plan(caller: Caller, body: NewPlan) -> shapes.Plan:
     return shown(caller, plan, RowsQuery())
 
 
-def _vocabulary(caller: Caller, live: current.Live) -> Vocabulary:
-    its_capabilities = capabilities(caller.organization)
-    has_profiles = any(field.kind is FieldKind.PROFILE for field in its_capabilities.fields)
-    profiles = details.profiles(caller.connection) if has_profiles else ()
-    keys = {
-        key
-        for member in live.roster.members.values()
-        for name in member.settings
-        if (key := metadata_key(name))
-    }
-    return Vocabulary(its_capabilities, live.roles, profiles=profiles, keys=keys)
+def _too_many(pinners: int) -> Failed:
+    detail = (
+        f"Pinned views are read person by person, of {MOST_PINNERS} people at most in one plan; "
+        f"here they are given of {pinners:,}."
+    )
+    return Failed(422, "faults", detail, faults=[])
 
 
 def _unusable(faults: dict[int, Fault]) -> Failed:

@@ -15,6 +15,7 @@ from memberships.domain.plan import Action, Verdict
 
 MOST_PEOPLE = 20_000
 MOST_FIELDS = 100
+MOST_LISTED = 500
 MOST_BYTES = 5_000_000
 PER_PAGE, MOST_PER_PAGE = 100, 500
 
@@ -22,6 +23,7 @@ PER_PAGE, MOST_PER_PAGE = 100, 500
 type Id = Annotated[str, Meta(max_length=100, pattern=r"^[^\x00]*$")]
 type Line = Annotated[str, Meta(max_length=200, pattern=r"^[^\x00]*$")]
 type Cell = Annotated[str, Meta(max_length=10_000, pattern=r"^[^\x00]*$")]
+type Listed = Annotated[list[Line], Meta(max_length=MOST_LISTED)]
 type Moment = Annotated[datetime, Meta(tz=True)]
 type Value = str | bool | list[str] | None
 type Sort = Literal["name", "-name", "email", "-email", "role", "-role"]
@@ -98,6 +100,13 @@ class PersonWish(Struct, forbid_unknown_fields=True):
     role: Annotated[Line | UnsetType, Meta(description="Name or id of a role.")] = UNSET
     status: Status | UnsetType = UNSET
     fields: Annotated[dict[Line, Cell | bool | None], Meta(max_length=MOST_FIELDS)] = {}
+    groups: Annotated[
+        Listed | UnsetType, Meta(description="All groups they are to be in, by names or ids.")
+    ] = UNSET
+    pinned_views: Annotated[
+        Listed | UnsetType,
+        Meta(description="All views they are to have pinned, in this order, by names or ids."),
+    ] = UNSET
 
 
 class NewPlan(Struct, forbid_unknown_fields=True):

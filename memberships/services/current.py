@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import batched
 
 from memberships.domain.items import Item, Items, Kind, role_item
-from memberships.domain.people import Member, group_field
+from memberships.domain.people import Member, Roster, group_field
 from memberships.domain.plan import Action, Row, Verdict
 from memberships.models import Connection
 
 from . import groups, reads, roster
 from .connections import NotAllowed, capabilities, provider_for
+from .patience import patiently
+
+# So few that being asked to wait repeats little.
+_PINS_AT_ONCE = 40
 
 
 class Gone(Exception):
@@ -59,6 +65,30 @@ def detailed(connection: Connection, live: Live, rows: Sequence[Row]) -> dict[st
     if pinners := reads.pinners(rows):
         reads.add_pins(provider, members, pinners)
     return members
+
+
+def closely(
+    connection: Connection,
+    *,
+    with_groups: bool = False,
+    pins_of: Callable[[Roster], Iterable[str]] | None = None,
+) -> Live:
+    """As `read`, and also who is in which group and what these members have pinned.
+
+    Groups cost a call each, pinned views one for each person.
+    """
+    live = patiently(connection, lambda: read(connection))
+    provider, members = provider_for(connection), dict(live.roster.members)
+    if with_groups:
+        patiently(connection, lambda: groups.read(provider, connection.organization))
+        its_groups = groups.everything(connection.organization)
+        inside = {group_field(group.remote_id): frozenset(group.user_ids) for group in its_groups}
+        for pk, member in members.items():
+            held = {name: member.user_id in user_ids for name, user_ids in inside.items()}
+            members[pk] = replace(member, settings={**member.settings, **held})
+    for some in batched(pins_of(live.roster) if pins_of else (), _PINS_AT_ONCE, strict=False):
+        patiently(connection, partial(reads.add_pins, provider, members, some))
+    return replace(live, roster=replace(live.roster, members=members))
 
 
 def about(connection: Connection, rows: Sequence[Row], *, done: bool = False) -> Live:

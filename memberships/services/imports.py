@@ -9,7 +9,7 @@ from functools import cache
 from typing import Unpack
 
 from memberships.domain.metadata import one_break
-from memberships.domain.people import Member, Status, Value, metadata_key, searchable
+from memberships.domain.people import Member, Status, Value, searchable
 from memberships.domain.sheets import Line, Sheet, Unreadable, clears, guarded, unguarded
 from memberships.domain.sheets import read as read_sheet
 from memberships.domain.wishes import Fault, Wish, matched
@@ -107,11 +107,7 @@ class _Reader:
         profiled = any(field.kind is FieldKind.PROFILE for field in self.capabilities.fields)
         names = {**live.roster.names, **(dict(details.profiles(connection)) if profiled else {})}
         self.words = Words(self.capabilities, live.roles, names)
-        settings = (m.settings for m in live.roster.members.values() if self.capabilities.metadata)
-        keys = {key for held in settings for name in held if (key := metadata_key(name))}
-        self.vocabulary = Vocabulary(
-            self.capabilities, live.roles, profiles=names.items() if profiled else (), keys=keys
-        )
+        self.vocabulary = Vocabulary.of(connection, live)
         self.columns = _Columns(self.vocabulary)
         self.placed = self.columns.placed(sheet.headings)
         self.settable = [

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import assert_never
+from typing import Self, assert_never
 
 from django.core.exceptions import ValidationError
 from django.core.validators import URLValidator
 
 from memberships.domain import metadata
 from memberships.domain.people import ROLE, Role, Status, Value, metadata_field, metadata_key, searchable
+from memberships.models import Connection
 from memberships.providers import Capabilities, Field, FieldKind
+
+from . import details, groups
+from .connections import capabilities
+from .current import Live
 
 type Named = Iterable[tuple[str, str]]
 """Ids with their names."""
@@ -53,6 +58,26 @@ class Vocabulary:
             for field in capabilities.fields
             for word in (field.name, field.label, *(["role_id"] if field.name == ROLE else []))
         }
+
+    @classmethod
+    def of(
+        cls, connection: Connection, live: Live, *, with_groups: bool = False, with_views: bool = False
+    ) -> Self:
+        """The words of what was just read, those of groups as the mirror knows them. Raises ProviderError."""
+        its_capabilities, profiles = capabilities(connection.organization), dict[str, str]()
+        if any(field.kind is FieldKind.PROFILE for field in its_capabilities.fields):
+            profiles = {**live.roster.names, **dict(details.profiles(connection))}
+        its_groups = groups.everything(connection.organization) if with_groups else ()
+        views = details.views(connection) if with_views else ()
+        members = live.roster.members.values() if its_capabilities.metadata else ()
+        return cls(
+            its_capabilities,
+            live.roles,
+            profiles=profiles.items(),
+            groups=[(group.remote_id, group.name) for group in its_groups],
+            views=[(view.id, view.name) for view in views],
+            keys={key for member in members for name in member.settings if (key := metadata_key(name))},
+        )
 
     def field(self, word: str) -> str | None:
         """The field that is called this; None when there is none that may be written."""
@@ -107,6 +132,10 @@ class Vocabulary:
             return None
         raise Misunderstood(f"{its_field.label} can't be cleared: it always has a value.")
 
+    @property
+    def group_ids(self) -> list[str]:
+        return self._groups.ids
+
     def group_id(self, said: object) -> str:
         """Raises Misunderstood."""
         return self._groups.id_of(said)
@@ -148,6 +177,10 @@ class _Names:
         self._called: dict[str, str] = {}
         for pk, name in self._names.items():
             self._ids.setdefault(_folded(name), []).append(pk)
+
+    @property
+    def ids(self) -> list[str]:
+        return list(self._names)
 
     def id_of(self, said: object) -> str:
         word = str(said).strip()

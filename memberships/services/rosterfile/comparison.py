@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from itertools import batched
 
 from memberships.domain import metadata
 from memberships.domain.people import (
@@ -21,20 +19,16 @@ from memberships.domain.people import (
 )
 from memberships.domain.wishes import Fault, Wish, matched
 from memberships.models import Connection, Organization
-from memberships.providers import Field, FieldKind
-from memberships.services import current, details, groups, reads
-from memberships.services.connections import capabilities, provider_for
+from memberships.providers import Field
+from memberships.services import current
+from memberships.services.connections import capabilities
 from memberships.services.current import Live
-from memberships.services.patience import patiently
 from memberships.services.vocabulary import Misunderstood, Vocabulary
 
 from . import contents, words
 from .contents import GROUPS, Entry, RosterFile
 from .document import Map, Node, Text, Unreadable
 from .dump import Writer
-
-# So few that being asked to wait repeats little.
-_PINS_AT_ONCE = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,30 +110,11 @@ def known(
     pins_of: Callable[[Roster], Iterable[str]] | None = None,
 ) -> tuple[Live, Writer]:
     """Everyone as of now, and how they are written. Groups cost a call each, pinned views one for each person."""
-    live = patiently(connection, lambda: current.read(connection))
-    provider, can = provider_for(connection), capabilities(connection.organization)
-    members, its_groups = dict(live.roster.members), []
-    if with_groups:
-        patiently(connection, lambda: groups.read(provider, connection.organization))
-        its_groups = groups.everything(connection.organization)
-        inside = {group_field(group.remote_id): frozenset(group.user_ids) for group in its_groups}
-        for pk, member in members.items():
-            held = {name: member.user_id in user_ids for name, user_ids in inside.items()}
-            members[pk] = replace(member, settings={**member.settings, **held})
-    pinners = list(pins_of(live.roster)) if pins_of else []
-    for some in batched(pinners, _PINS_AT_ONCE, strict=False):
-        patiently(connection, partial(reads.add_pins, provider, members, some))
-    vocabulary = Vocabulary(
-        can,
-        live.roles,
-        profiles=details.profiles(connection) if any(f.kind is FieldKind.PROFILE for f in can.fields) else (),
-        groups=[(group.remote_id, group.name) for group in its_groups],
-        views=[(view.id, view.name) for view in details.views(connection)] if pins_of else (),
-    )
-    addresses = Counter(member.email for member in members.values())
-    group_ids = tuple(group.remote_id for group in its_groups) if with_groups else None
-    live = replace(live, roster=replace(live.roster, members=members))
-    return live, Writer(can, vocabulary, addresses, group_ids, pins=pins_of is not None)
+    live = current.closely(connection, with_groups=with_groups, pins_of=pins_of)
+    vocabulary = Vocabulary.of(connection, live, with_groups=with_groups, with_views=pins_of is not None)
+    addresses = Counter(member.email for member in live.roster.members.values())
+    group_ids = tuple(vocabulary.group_ids) if with_groups else None
+    return live, Writer(vocabulary.capabilities, vocabulary, addresses, group_ids, pins=pins_of is not None)
 
 
 def everybody(roster: Roster) -> Iterator[str]:
