@@ -7,7 +7,7 @@ from contextlib import suppress
 import pytest
 import yaml
 from django.test import Client
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from memberships.domain.people import Value
@@ -119,11 +119,14 @@ def test_a_mark_before_the_text_and_windows_line_breaks_are_nothing() -> None:
     assert plain(found) == {"a": "1", "b": "2"}
 
 
-@given(st.text())
+@given(st.text() | st.from_regex(r"[A-Za-z][ -~]{1,4}", fullmatch=True))
+@example("Any questions?")
 def test_any_text_that_is_written_is_read_back_by_us_and_by_yaml_itself(text: str) -> None:
-    line = f"a: {writing.scalar(text)}\nb: {writing.listed([text, text])}\n"
-    assert plain(parsed(line)) == {"a": text, "b": [text, text]}
-    assert yaml.safe_load(line) == {"a": text, "b": [text, text]}
+    here = writing.scalar(text)
+    lines = f"a: {here}\nb: {writing.listed([text, text])}\nc: {{{here}: {here}}}\n"
+    whole = {"a": text, "b": [text, text], "c": {text: text}}
+    assert plain(parsed(lines)) == whole
+    assert yaml.safe_load(lines) == whole
 
 
 @given(st.text())

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 
 from memberships.domain.people import Value
 
-# A letter first, and nothing YAML gives a meaning to.
-_PLAIN = re.compile(r"[^\W\d_](?:[\w@./+()&'?=%~-]|:(?=[\w/])| (?=[\w(&]))*")
+# A letter first, and nothing that YAML or one of its readers gives a meaning to, within brackets neither.
+_PLAIN = re.compile(r"[^\W\d_](?:[\w@./+()&'=%~-]|:(?=[\w/])| (?=[\w(&]))*")
 _WORDS = frozenset(("true", "false", "yes", "no", "on", "off", "null", "y", "n"))
 # What may not stand in a file as it is, or can't be seen there.
 _HIDDEN = re.compile("[\x7f-\xa0\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff0-\uffff]")
@@ -27,7 +27,7 @@ def scalar(value: str | bool | None) -> str:
 
 
 def listed(values: Iterable[str]) -> str:
-    return f"[{', '.join(_inside(value) for value in values)}]"
+    return f"[{', '.join(map(scalar, values))}]"
 
 
 def written(value: Value) -> str:
@@ -38,8 +38,3 @@ def comment(text: str) -> str:
     """The same on one line, for people alone; empty for nothing."""
     seen = " ".join(_HIDDEN.sub(" ", re.sub(r"[\x00-\x1f]", " ", text)).split())
     return f"  # {seen}" if seen else ""
-
-
-def _inside(value: str) -> str:
-    # In brackets nothing needs a comma or brackets of its own: these are quoted by `scalar` already.
-    return scalar(value)
