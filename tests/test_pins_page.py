@@ -508,6 +508,12 @@ def test_from_a_persons_page_their_name_is_filled_in(admin, sam, some):
     assert len(page.press("Review").rows("Will change")) == 3
 
 
+def test_where_nothing_is_pinned_nothing_is_offered_to_be_copied(admin, sam, some, world):
+    copying(admin, [*some, sam])
+    world.set_settings(sam, pinned_views=[])
+    assert "Copy these" not in editor(admin, sam).text
+
+
 @pytest.mark.parametrize("source", ["memb_made_up", "", "%00", "<script>"])
 def test_a_made_up_source_in_the_address_is_nobody(admin, some, source):
     copying(admin, some)
