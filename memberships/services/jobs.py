@@ -17,10 +17,10 @@ from django.utils import timezone
 
 from memberships.domain.items import Kind
 from memberships.domain.plan import Action, Verdict
-from memberships.models import Connection, Job, Organization, Outcome, PlanRow, scope
+from memberships.models import Connection, Job, Organization, Outcome, scope
 from memberships.providers.errors import Disconnected, RateLimited, Refused, Unavailable
 
-from . import context, metrics, roster
+from . import context, metrics, neighbours, roster
 from .connections import open_jobs
 from .lease import Lease, LeaseLost
 from .run import STOPPED, Later, Run
@@ -83,7 +83,7 @@ def _run(job: Job, watch: Callable[[], object]) -> None:
     try:
         # Whoever had the lease until just now may have ended or put off this very job.
         if _is_due(job := _load(job.pk)):
-            if first := _in_doubt_before(job):
+            if first := neighbours.looks_first(job):
                 lease.release()
                 if _is_due(first):
                     offer(first)
@@ -115,27 +115,6 @@ def _load(job_id: str | UUID) -> Job:
     job = Job.objects.select_related(*related).get(pk=job_id)
     job.connection.person = job.person
     return job
-
-
-def _in_doubt_before(job: Job) -> Job | None:
-    """Another job that has sent something to the same people and not read it back, because its worker died or it waits.
-
-    It looks first: what it did would otherwise be changed by this one, and then be told as not done.
-    """
-    mine = job.plan.rows.filter(verdict=Verdict.WILL, outcome=Outcome.NOT_ATTEMPTED)
-    unread = PlanRow.objects.filter(
-        Q(member_id__in=mine.exclude(member_id="").values("member_id"))
-        | Q(member_id="", email__in=mine.exclude(email="").values("email")),
-        plan__job__organization=job.organization,
-        plan__job__state__in=(Job.State.RUNNING, Job.State.WAITING),
-        plan__job__by_key=False,
-        verdict=Verdict.WILL,
-        outcome=Outcome.UNKNOWN,
-    ).exclude(plan__job=job)
-    # Of two of them the one that began first.
-    earlier = unread.filter(plan__job__claimed_at__lt=job.claimed_at) if job.claimed_at else unread
-    found = earlier.order_by("plan__job__claimed_at").select_related("plan__job").first()
-    return found.plan.job if found else None
 
 
 def _is_due(job: Job) -> bool:

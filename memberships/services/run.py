@@ -21,7 +21,7 @@ from memberships.models import Cause, Job, Outcome, Plan, PlanRow
 from memberships.providers import Answer, one_of
 from memberships.providers.errors import Disconnected, NotSent, ProviderError, RateLimited, Refused
 
-from . import audit, groups, reads, roster
+from . import audit, groups, neighbours, reads, roster
 from .connections import provider_for
 from .followers import Followers
 from .lease import Lease
@@ -91,6 +91,7 @@ class Run:
             return
         self.look()
         self.take_up_after_a_crash()
+        neighbours.settle(self.job, self.lease, self.now, self.provider.capabilities)
         if not self.may_write():
             self.ledger.conclude_all(
                 self.ledger.with_outcome(Outcome.NOT_ATTEMPTED),
