@@ -345,10 +345,10 @@ def test_trouble_with_it_is_a_sentence_and_never_a_failed_sign_in(
 
 def test_a_slow_provider_holds_a_sign_in_up_for_one_call_only(come_in, installed, commercelayer, monkeypatch):
     monkeypatch.setattr("memberships.services.attached._INSTALL_CALL_S", 0.3)
-    commercelayer.faults.delay(2, path="/oauth/token", times=None)
+    commercelayer.faults.delay(6, path="/oauth/token", times=None)
     began = time.monotonic()
     page = come_in()
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 5
     assert "Commerce Layer did not answer within 0 s." in page.text
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import ConsoleMessage, Page, ViewportSize
+from playwright.sync_api import ConsoleMessage, Page, ViewportSize, expect
 
 from tests.browser.company import Company, founded
 from tests.browser.stack import Stack, started
@@ -29,6 +29,8 @@ _AXE = {
 _AXE_COLOURS = _AXE | {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
 _WIDE: ViewportSize = {"width": 1280, "height": 800}
 _NARROW: ViewportSize = {"width": 320, "height": 640}
+# Playwright's own 5 s are few for a machine that does other work; what comes, comes as soon as before.
+expect.set_options()
 
 
 @pytest.fixture(scope="session")

@@ -57,7 +57,7 @@ def test_the_list_in_all_its_states(page: Page, small: Company, stack: Stack, sp
     spotless("nobody matches, some selected elsewhere")
     stack.close.faults.fail_next(503, path="^/api/", times=None)
     page.get_by_role("button", name="Refresh").click()
-    expect(page.get_by_text("The last refresh failed.")).to_be_visible(timeout=15_000)
+    expect(page.get_by_text("The last refresh failed.")).to_be_visible()
     spotless("refresh failed")
 
 
@@ -155,7 +155,7 @@ def test_leaving_coming_back_and_what_others_did(
     stack.world.set_role(someone["id"], "admin")
     stack.world.set_role(other["id"], "superuser")
     page.get_by_role("button", name="Refresh").click()
-    expect(page.get_by_role("button", name="Acknowledge")).to_be_visible(timeout=15_000)
+    expect(page.get_by_role("button", name="Acknowledge")).to_be_visible()
     spotless("power given outside")
     tick(page, [small.second])
     bulk(page).get_by_text("More", exact=True).click()

@@ -39,7 +39,7 @@ def test_what_differs_is_shown_when_the_worker_has_looked_and_goes_either_way(
         tmp_path,
     )
     # Nobody reloads: the page asks by itself until it has been compared.
-    expect(page.get_by_role("heading", name="Differences")).to_be_visible(timeout=15_000)
+    expect(page.get_by_role("heading", name="Differences")).to_be_visible()
     expect(page.get_by_text("1 line of the file can’t be used")).to_be_visible()
     spotless("differences, and a line that can't be used")
     rows = page.get_by_role("table", name="Differences").get_by_role("row")
@@ -55,7 +55,7 @@ def test_what_differs_is_shown_when_the_worker_has_looked_and_goes_either_way(
     wait_for_receipt(page)
     page.goto("/drift/")
     page.get_by_role("button", name="Check now").click()
-    expect(page.get_by_role("heading", name="Nobody else differs")).to_be_visible(timeout=15_000)
+    expect(page.get_by_role("heading", name="Nobody else differs")).to_be_visible()
 
 
 def test_a_file_that_is_none_says_so_beside_the_field(

