@@ -108,7 +108,18 @@ def test_every_service_is_locked_down(name):
         {"privileged", "cap_add", "network_mode", "pid", "devices", "userns_mode"}
     )
     mounted = [volume.partition(":")[0] for volume in service.get("volumes", [])]
-    assert mounted == (["database"] if name == "database" else []), "nothing of the machine's own is let in"
+    assert mounted == (["database"] if name == "database" else ["metrics"]), (
+        "nothing of the machine's own is let in"
+    )
+
+
+def test_web_and_worker_count_in_one_folder_that_is_memory_and_theirs():
+    (here,) = {volume for name in ("web", "worker") for volume in SERVICES[name]["volumes"]}
+    assert here == "metrics:/app/var/metrics"
+    options = COMPOSE["volumes"]["metrics"]["driver_opts"]
+    assert options["type"] == "tmpfs"
+    (owner,) = {tmpfs.split(":")[1] for tmpfs in SERVICES["web"]["tmpfs"] if "/app/var" in tmpfs}
+    assert set(owner.split(",")) <= set(options["o"].split(","))
 
 
 def test_only_the_dashboard_is_reached_and_only_from_this_machine():
