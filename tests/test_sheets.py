@@ -143,6 +143,23 @@ def test_a_cell_that_is_too_long_refuses_the_file():
     assert faults(f"id,name\r\nm1,{'x' * LONGEST_CELL}\r\n") == []
 
 
+@pytest.mark.parametrize(
+    ("data", "line"),
+    [(f"id,{'x' * 10_001}\r\n", 1), (f"id,name\r\nm1,Bo,{'x' * 10_001}\r\n", 2)],
+    ids=["as a heading", "in a row that is too wide"],
+)
+def test_it_does_so_wherever_it_stands(data, line):
+    with pytest.raises(Unreadable, match=f"^Line {line} has a cell of 10,001 characters"):
+        sheet(data)
+
+
+@pytest.mark.parametrize("data", [f"id{',' * 20_000}\r\n", f"id\r\nm1{',' * 20_000}\r\n"])
+def test_more_separators_than_any_spreadsheet_has_columns_refuse_the_file(data):
+    with pytest.raises(Unreadable, match="has 20,001 columns; 100 is the most"):
+        sheet(data)
+    assert sheet(data.replace("," * 20_000, "," * 16_000)).headings == ("id",)
+
+
 def test_quotes_that_do_not_match_spoil_their_row_alone():
     data = 'id,name\r\nm1,"Bo"Bo\r\nm2,Cy\r\n'
     assert faults(data) == [(2, "The quotation marks in this row don't match.")]

@@ -21,6 +21,8 @@ MOST_BYTES = 5_000_000
 MOST_ROWS = 20_000
 MOST_COLUMNS = 100
 LONGEST_CELL = 10_000
+# As many as there are in the widest program, with anything in them or not.
+_WIDEST_SHEET = 16_384
 
 _SEPARATORS = (",", ";", "\t")
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
@@ -92,9 +94,11 @@ def read(data: bytes, is_heading: Callable[[str], bool]) -> Sheet:
     for row in rows:
         if isinstance(row, Fault):
             faults.append(row)
-        elif not any(cell.strip() for cell in row.cells):
             continue
-        elif not headings:
+        _check_size(row)
+        if not any(cell.strip() for cell in row.cells):
+            continue
+        if not headings:
             headings = _headings(row)
         elif problem := _problem(row, len(headings), encoding):
             faults.append(Fault(row.number, _named(row), problem))
@@ -208,10 +212,17 @@ def _problem(row: Line, width: int, encoding: str) -> str:
     cells = row.cells if any(row.cells[width:]) else row.cells[:width]
     if len(cells) != width:
         return f"Has {_cells(len(cells))}, but there are {width} headings."
-    if (longest := max(map(len, cells))) > LONGEST_CELL:
-        sentence = f"Line {row.number} has a cell of {longest:,} characters; {LONGEST_CELL:,} is the most."
-        raise Unreadable(sentence)
     return ""
+
+
+def _check_size(row: Line) -> None:
+    """Raises Unreadable for what no spreadsheet writes."""
+    if len(row.cells) > _WIDEST_SHEET:
+        raise Unreadable(f"Line {row.number} has {len(row.cells):,} columns; {MOST_COLUMNS} is the most.")
+    if (longest := max(map(len, row.cells), default=0)) > LONGEST_CELL:
+        raise Unreadable(
+            f"Line {row.number} has a cell of {longest:,} characters; {LONGEST_CELL:,} is the most."
+        )
 
 
 def _cells(number: int) -> str:
