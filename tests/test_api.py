@@ -555,6 +555,8 @@ def test_another_plan_than_the_one_read_is_not_applied(applier, user):
     assert answer.code == (409, "cannot-apply")
     assert answer["review"].endswith(f"/plans/{plan['id']}/")
     assert not Job.objects.exists()
+    assert applier.apply(plan).status == 202
+    assert applier.post(f"/plans/{plan['id']}/apply", {"fingerprint": "0" * 64}).code == (409, "cannot-apply")
 
 
 def test_an_expired_plan_is_not_applied(applier, user):

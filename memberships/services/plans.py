@@ -165,10 +165,10 @@ def apply(
     than ten minutes. `channel` says where the button is, when not where the plan was made. Raises CannotApply with a
     sentence.
     """
-    if job := Job.objects.filter(plan=plan).first():
-        return job
     if fingerprint != plan.fingerprint:
         raise CannotApply("This is not the plan you reviewed. Look at it again before you apply it.")
+    if job := Job.objects.filter(plan=plan).first():
+        return job
     if expired(plan):
         raise CannotApply(_EXPIRED)
     if not counts(plan)[Verdict.WILL]:
