@@ -334,6 +334,20 @@ def test_a_file_that_is_not_there_is_said(connection: Connection) -> None:
     assert "can't be read" in refused("plan", "/nowhere/people.yaml")
 
 
+def test_what_cant_be_used_is_told_to_programs_too(dumped: Path, world: World, northwind: str) -> None:
+    (somebody,) = a_user(world, northwind)
+    change_role(dumped, somebody["email"], "Emperor")
+    out = StringIO()
+    for action in ("plan", "drift"):
+        with pytest.raises(CommandError):
+            call_command(Command(stderr=StringIO()), action, str(dumped), "--json", stdout=out)
+        (fault,) = json.loads(out.getvalue())["faults"]
+        assert (fault["who"], fault["line"] > 1) == (somebody["email"], True)
+        assert "There is no role called “Emperor”." in fault["reason"]
+        out.seek(0)
+        out.truncate()
+
+
 # Apply
 
 

@@ -55,7 +55,6 @@ class Report:
     rows: Sequence[Row]
     words: Words
     absent: Sequence[Member] = ()
-    faults: Sequence[Fault] = ()
     prune: bool = False
     plan_id: str = ""
     confirm: int = 0
@@ -197,8 +196,12 @@ def json(report: Report) -> dict[str, Any]:
             for row in report.rows
         ],
         "absent": [{"id": m.id, "email": m.email or None, "name": m.name or None} for m in report.absent],
-        "faults": [{"line": f.line or None, "who": f.who or None, "reason": f.reason} for f in report.faults],
     }
+
+
+def faults_json(found: Iterable[Fault]) -> dict[str, Any]:
+    """The same of a file that can't be used."""
+    return {"faults": [{"line": f.line or None, "who": f.who or None, "reason": f.reason} for f in found]}
 
 
 def faults(found: Iterable[Fault]) -> str:

@@ -392,7 +392,7 @@ def _with_apps(connection: Connection, rows: Sequence[Row]) -> list[Row]:
     held = {pk: apps for pk, apps in provider_for(connection).apps(leaving).items() if apps}
     return [
         replace(row, kept={**row.kept, APPS: held[row.member_id]}, reason=_loses(held[row.member_id]))
-        if row.member_id in leaving and row.member_id in held and row.action is Action.DEACTIVATE
+        if row.member_id in held and row.action is Action.DEACTIVATE
         else row
         for row in rows
     ]

@@ -101,6 +101,8 @@ class Command(BaseCommand):
         except NotAllowed as error:
             raise CommandError(f"You need {error.permission} in {error.organization}.") from None
         except Faulty as faulty:
+            if options.get("json"):
+                self.stdout.write(_json(printing.faults_json(faulty.faults)))
             self.stderr.write(printing.faults(faulty.faults))
             raise CommandError(str(faulty)) from None
         except Moved as moved:
@@ -159,7 +161,7 @@ class Command(BaseCommand):
 
     def _print(self, report: Report, options: dict[str, Any]) -> None:
         if options["json"]:
-            self.stdout.write(json.dumps(printing.json(report), ensure_ascii=False, indent=2))
+            self.stdout.write(_json(printing.json(report)))
         elif options["markdown"]:
             self.stdout.write(printing.markdown(report, everybody=options["all"]), ending="")
         else:
@@ -185,6 +187,10 @@ class Command(BaseCommand):
                 }
             )
         )
+
+
+def _json(content: dict[str, Any]) -> str:
+    return json.dumps(content, ensure_ascii=False, indent=2)
 
 
 class ProgressBar:
