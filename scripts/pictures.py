@@ -6,6 +6,7 @@ The demo has the same people each time, and what is otherwise each time is made 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
 import re
 import shutil
@@ -27,6 +28,8 @@ from scripts import png
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURES = ROOT / "docs" / "pictures"
+MADE_OF = PICTURES / "made-of.txt"
+"""What the pages looked like when all pictures were taken, as a hash: a test asks for new ones when it has changed."""
 WIDTH, HEIGHT = 1120, 720
 CHROMIUM = os.environ.get("ROSTER_CHROMIUM") or next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
@@ -136,6 +139,13 @@ def tour(page: Page, camera: Camera) -> None:
     camera.take("connections")
 
 
+def looks() -> str:
+    """All that decides how a page looks: templates, styles, scripts."""
+    files = sorted([*(ROOT / "templates").rglob("*.html"), *(ROOT / "static").glob("*.*")])
+    content = b"".join(file.relative_to(ROOT).as_posix().encode() + file.read_bytes() for file in files)
+    return hashlib.sha256(content).hexdigest()
+
+
 @contextmanager
 def demo() -> Iterator[str]:
     """Its address."""
@@ -189,6 +199,8 @@ def main() -> None:
         page = context.new_page()
         tour(page, Camera(page, names, time.time() * 1000))
         browser.close()
+    if not names:
+        MADE_OF.write_text(f"{looks()}\n")
 
 
 if __name__ == "__main__":

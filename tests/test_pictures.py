@@ -1,4 +1,4 @@
-"""Screenshots get a palette; what a person sees stays the same."""
+"""Screenshots are of the pages as they are, and get a palette in which what a person sees stays the same."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import zlib
 
 import pytest
 
-from scripts import png
+from scripts import pictures, png
 
 ROWS = [[(255, 255, 255), (10, 20, 30), (10, 20, 30)], [(200, 0, 7), (255, 255, 255), (10, 20, 31)]]
 
@@ -53,6 +53,10 @@ def shown(picture: bytes) -> list[list[tuple[int, ...]]]:
     packed = zlib.decompress(found[b"IDAT"])
     lines = [packed[n * (width + 1) + 1 : (n + 1) * (width + 1)] for n in range(height)]
     return [[palette[number] for number in line] for line in lines]
+
+
+def test_no_page_has_changed_since_its_picture_was_taken():
+    assert pictures.MADE_OF.read_text().strip() == pictures.looks(), "take them anew: make pictures"
 
 
 @pytest.mark.parametrize("kind", range(5))
