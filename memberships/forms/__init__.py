@@ -40,7 +40,7 @@ MOST_INVITATIONS = 1000
 
 
 class FilterForm(forms.Form):
-    """The members page's address. Anything in it that makes no sense is left out rather than refused."""
+    """The members page's address. What makes no sense is left out; a role or status there isn't is nobody's."""
 
     q = forms.CharField(
         label="Search", required=False, max_length=200, widget=forms.TextInput({"type": "search"})
@@ -72,11 +72,14 @@ class FilterForm(forms.Form):
         good = self.cleaned_data
         return Query(
             q=good.get("q", ""),
-            role=good.get("role", ""),
-            status=good.get("status", ""),
+            role=good.get("role", self._raw("role")),
+            status=good.get("status", self._raw("status")),
             sort=good.get("sort") or "name",
             managers=bool(good.get("power")),
         )
+
+    def _raw(self, name: str) -> str:
+        return str(self.data.get(name, ""))[:100].replace("\0", "")
 
 
 class InviteForm(forms.Form):
@@ -113,7 +116,7 @@ class InviteForm(forms.Form):
             self.fields[field.name] = forms.ChoiceField(
                 label=field.label,
                 required=False,
-                choices=[("", "As usual"), *choices],
+                choices=[("", "As the provider sets it"), *choices],
                 help_text=field.hint,
                 error_messages={"invalid_choice": "Choose one of the list."},
             )

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_GET, require_POST
 from django.views.decorators.vary import vary_on_headers
 
 from memberships.domain.listing import SORTS, Query
-from memberships.domain.people import ROLE, Role, Status, full_name
+from memberships.domain.people import ROLE, Role, Status, full_name, searchable
 from memberships.forms import LONGEST_PASTE, FilterForm
 from memberships.services import outside, roster, selection, tables
 from memberships.services.connections import capabilities
@@ -145,7 +145,7 @@ def _list(request: ManagerRequest, params: QueryDict) -> dict[str, Any]:
     matching = roster.members(request.organization, query, roles)
     pages = Pages(matching.values(*_SHOWN), PAGE)
     if not (query.q or query.role or query.managers):
-        pages.count = glance.by_status[query.status] if query.status else glance.people
+        pages.count = glance.by_status.get(query.status, 0) if query.status else glance.people
     page = pages.get_page(params.get("page"))
     chosen = selection.selected(request.session_key, request.organization)
     its_capabilities = capabilities(request.organization)
@@ -167,11 +167,7 @@ def _list(request: ManagerRequest, params: QueryDict) -> dict[str, Any]:
         "rows": rows,
         "total": total,
         "glance": glance,
-        "by_role": [
-            (words.value(ROLE, pk) if pk else "No role", pk, holders.active)
-            for pk, holders in glance.by_role.items()
-            if holders.active
-        ],
+        "by_role": _by_role(glance, words),
         "outside": outside.unseen(request.connection),
         "grants": list(outside.grants(request.organization)),
         "more_fields": [f for f in its_capabilities.fields if f.bulk][2:],
@@ -186,6 +182,16 @@ def _list(request: ManagerRequest, params: QueryDict) -> dict[str, Any]:
         "fresh": roster.freshness(request.organization),
         "organization": request.organization,
     }
+
+
+def _by_role(glance: Glance, words: Words) -> list[tuple[str, str, int]]:
+    """How many active people have each role, by its name."""
+    held = [
+        (words.value(ROLE, pk) if pk else "No role", pk, holders.active)
+        for pk, holders in glance.by_role.items()
+        if holders.active
+    ]
+    return sorted(held, key=lambda one: searchable(one[0]))
 
 
 def _row(row: dict[str, Any], ticked: bool, words: Words, members_address: str) -> dict[str, Any]:
