@@ -196,6 +196,11 @@ def _plain(status: int, heading: str, text: str, link: str = "Go to the members"
 
 bad_request = _plain(400, "That request makes no sense", "Something in it is malformed. Nothing was changed.")
 denied = _plain(403, "That is not allowed", "Nothing was changed.")
+no_page = _plain(
+    405,
+    "This address is no page",
+    "It is what a button sends its form to. Nothing was changed by looking at it.",
+)
 not_found = _plain(
     404,
     "Nothing is here",

@@ -114,13 +114,18 @@ class OneOrganization:
 
 
 class FailurePages:
-    """Turns what services raise into a page with a way on."""
+    """Turns what services raise, and an address that only takes a form, into a page with a way on."""
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
+        response = self.get_response(request)
+        if response.status_code == 405 and not response.content:
+            page: HttpResponse = errors.no_page(request)
+            page["Allow"] = response["Allow"]
+            return page
+        return response
 
     def process_view(self, request: Any, view: object, args: object, kwargs: dict[str, object]) -> None:
         """No id has this character in it, and PostgreSQL can't even be asked for one that had."""

@@ -296,6 +296,13 @@ def test_a_fragment_that_may_not_be_shown_takes_the_whole_page_to_the_reason(mem
     assert member.get("/members/", headers=htmx)["HX-Redirect"] == htmx["HX-Current-URL"]
 
 
+def test_looking_at_an_address_that_takes_a_form_is_told_where_to_go_on(admin):
+    page = Page.visit(admin, "/members/selection/")
+    assert (page.status, page.heading) == (405, "This address is no page")
+    assert page.link("Go to the members") == "/members/"
+    assert admin.get("/members/selection/")["Allow"] == "POST"
+
+
 def test_pages_of_signed_in_people_are_kept_by_nobody(admin, ids):
     for name in ("members", "plan", "job", "roles", "audit", "connections", "member", "export-members"):
         assert "no-store" in admin.get(address(name, ids))["Cache-Control"]
