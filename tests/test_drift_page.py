@@ -265,7 +265,7 @@ def test_lines_that_can_not_be_used_are_listed_and_nobody_is_pruned_for_them(
     )
     upload(admin, page_text, queue)
     page = Page.visit(admin, "/drift/")
-    assert "1 line of the file can’t be used" in page.text
+    assert "1 line of the file can't be used" in page.text
     assert "There is no role called “Usher”" in page.text
     assert not page.rows("Differences")
 
@@ -309,7 +309,7 @@ def test_a_schedule_of_somebody_who_is_no_longer_connected_rests_and_says_so(
     with time_machine.travel(timezone.now() + timedelta(days=2), tick=False):
         drift.sweep()
         assert not queue
-    assert "Nobody compares by itself any more" in Page.visit(second_admin, "/drift/").text
+    assert "Nothing is compared automatically any more" in Page.visit(second_admin, "/drift/").text
 
 
 def test_a_schedule_rests_where_the_installation_is_for_other_organizations(

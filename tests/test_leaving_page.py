@@ -238,7 +238,7 @@ def test_only_active_people_take_work(form, world, northwind, connection):
     answer = decide(form)
     assert answer.error("Tasks go to") == "Sam Okafor is not active any more: choose somebody else."
     roster.read(connection)
-    assert "Nobody here is called" in decide(form).error("Tasks go to")
+    assert "Nobody active here has the address" in decide(form).error("Tasks go to")
 
 
 def test_a_role_that_can_manage_is_not_offered_and_not_taken(form):

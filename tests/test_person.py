@@ -101,7 +101,7 @@ def test_where_only_active_people_count_nobody_else_is_meant(form, world, northw
     world.deactivate(world.membership_id(northwind, ORDINARY))
     roster.read(connection)
     assert form(ORDINARY).found == ORDINARY
-    assert form(ORDINARY, active=True).errors["who"] == [f"Nobody here is called {ORDINARY}."]
+    assert form(ORDINARY, active=True).errors["who"] == [f"Nobody active here has the address {ORDINARY}."]
 
 
 def test_who_may_be_meant_is_offered(form):

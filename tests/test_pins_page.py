@@ -635,7 +635,7 @@ def test_an_admin_elsewhere_copies_nobody_from_here(outsider, world, sam, close)
     here = world.members(world.organization_id(HARBOR))[3]["id"]
     answer = copying(outsider, [here]).press("Review", {"Copy from": ORDINARY})
     assert answer.status == 422
-    assert "Nobody here is called" in answer.error("Copy from")
+    assert "Nobody here has the address" in answer.error("Copy from")
 
 
 def test_somebody_selected_who_has_gone_meanwhile_is_told(admin, sam, some, world, connection):

@@ -155,7 +155,7 @@ ANSWERS: dict[str, Struct] = {
 _PROBLEMS: dict[int, tuple[Code, str]] = {
     400: ("malformed", "The query can't be used: Expected `int` >= 1 - at `$.page`."),
     401: ("token", "This token expired on 2026-03-01. Make another one."),
-    403: ("scope", "This takes a token that may apply; make one under Tokens."),
+    403: ("scope", "This takes a token that may apply; make one under Connections, Tokens."),
     404: ("not-found", "Nothing is here."),
     405: ("method", "Here is GET, HEAD, OPTIONS and nothing else."),
     409: ("needs-review", "This plan has to be applied on its review page, by a person."),

@@ -176,7 +176,7 @@ def _count(token: Token) -> None:
 
 def _out_of_scope(scope: Scope) -> Failed:
     challenge = f'Bearer realm="Roster", error="insufficient_scope", scope="{scope}"'
-    detail = f"This takes a token that may {scope}; make one under Tokens."
+    detail = f"This takes a token that may {scope}; make one under Connections, Tokens."
     return Failed(403, "scope", detail, headers={"WWW-Authenticate": challenge})
 
 

@@ -76,15 +76,16 @@ class PersonField(forms.CharField):
         if len(meant) == 1:
             return meant[0]
         self.widget.suggested = meant or like
-        raise forms.ValidationError(_several(text, meant) if meant else _nobody(text, like))
+        nobody = "Nobody active here" if self.widget.active else "Nobody here"
+        raise forms.ValidationError(_several(text, meant) if meant else _nobody(nobody, text, like))
 
 
 def _several(text: str, meant: Sequence[MirroredMember]) -> str:
     return f"{len(meant):,} people are called {text}: {_listed(meant)}. Give the e-mail address."
 
 
-def _nobody(text: str, like: Sequence[MirroredMember]) -> str:
-    answer = f"Nobody here is called {text}."
+def _nobody(nobody: str, text: str, like: Sequence[MirroredMember]) -> str:
+    answer = f"{nobody} {'has the address' if '@' in text else 'is called'} {text}."
     return f"{answer} Did you mean {_listed(like)}?" if like else answer
 
 

@@ -88,7 +88,7 @@ def choose(request: ManagerRequest) -> HttpResponse:
         if request.POST.get("action") == "adopt":
             version = drift.adopt(request.connection, keys)
             messages.success(
-                request, f"{str(version).capitalize()} of the file says now what is true of them."
+                request, f"{str(version).capitalize()} of the file says what is true of these people now."
             )
             return redirect("drift")
         plan = drift.revert(

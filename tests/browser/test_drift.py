@@ -40,7 +40,7 @@ def test_what_differs_is_shown_when_the_worker_has_looked_and_goes_either_way(
     )
     # Nobody reloads: the page asks by itself until it has been compared.
     expect(page.get_by_role("heading", name="Differences")).to_be_visible()
-    expect(page.get_by_text("1 line of the file can’t be used")).to_be_visible()
+    expect(page.get_by_text("1 line of the file can't be used")).to_be_visible()
     spotless("differences, and a line that can't be used")
     rows = page.get_by_role("table", name="Differences").get_by_role("row")
     expect(rows).to_have_count(3)

@@ -51,7 +51,7 @@ CAPABILITIES = Capabilities(
         "They stay in their groups, in custom fields and on past activities.",
         "The seat is paid until the billing cycle ends and nothing is given back: deactivate before you invite someone "
         "who takes the seat.",
-        "They can be reactivated at any time.",
+        "They can be reactivated as long as their address is in one of your verified domains, else not at all.",
     ),
     reactivation_notes=(
         "Close lets people back only while “Restrict new users to emails from these domains” is on, with an address in "
@@ -62,7 +62,7 @@ CAPABILITIES = Capabilities(
     leaving_notes=(
         "Leads, finished work and past activities stay as they are: who owns a lead is a custom field.",
         "The seat is paid until the billing cycle ends and nothing is given back.",
-        "They can be reactivated at any time, by an undo too.",
+        "They can be reactivated, by an undo too, as long as their address is in one of your verified domains.",
     ),
     leaving_to_dos=(
         ToDo(

@@ -18,7 +18,7 @@ CAPABILITIES = Capabilities(
             "Access",
             FieldKind.CHOICE,
             (("live_access", "Live"), ("test_access", "Test"), ("all_access", "Live and test")),
-            hint="Which environment's apps they may use. A membership profile's own access goes before it.",
+            hint="Which environment's apps they may use. A membership profile, where somebody has one, counts instead.",
         ),
         Field(
             PROFILE,
