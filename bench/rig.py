@@ -154,8 +154,8 @@ def _signed_in(close: Close) -> Rig:
     browser = Client(SERVER_NAME="localhost")
     session = browser.session
     session["connection"] = connection.pk
+    sessions.remember(session, connection)
     session.save()
-    sessions.remember(str(session.session_key), connection)
     return Rig(close, connection, browser)
 
 

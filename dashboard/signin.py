@@ -110,10 +110,9 @@ def callback(request: Any) -> HttpResponse:
         connection = connections.sign_in(token, expected)
     except SomebodyElse as somebody_else:
         return errors.page(request, somebody_else, back)
-    _begin(request)
-    sessions.remember(
-        request.session.session_key, connection, described(request.headers.get("User-Agent", ""))
-    )
+    # A new session id at every sign-in; what this browser was signed in to before comes along.
+    sessions.renew(request.session)
+    sessions.remember(request.session, connection, described(request.headers.get("User-Agent", "")))
     with scope.within(connection.organization):
         jobs.resume(connection)
     if expected:
@@ -157,14 +156,6 @@ def logout(request: Any) -> HttpResponse:
         sessions.sign_out(request.session.session_key)
     request.session.flush()
     return redirect("login")
-
-
-def _begin(request: Any) -> None:
-    """A new session id at every sign-in; what this browser was signed in to before comes along."""
-    before = request.session.session_key
-    request.session.cycle_key()
-    if before:
-        sessions.move(before, request.session.session_key)
 
 
 def _callback_address(request: Any) -> str:

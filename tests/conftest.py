@@ -80,9 +80,9 @@ def signed_in(*its_connections: Connection) -> Client:
     client = Client()
     session = client.session
     session["connection"] = its_connections[0].pk
-    session.save()
     for connection in its_connections:
-        sessions.remember(str(session.session_key), connection)
+        sessions.remember(session, connection)
+    session.save()
     return client
 
 

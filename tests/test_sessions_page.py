@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings as project
+from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils import timezone
 
@@ -101,12 +102,24 @@ def test_a_form_sent_after_the_end_leads_back_to_its_page(admin, world, northwin
     assert admin.session["next"] == "/members/?q=sam"
 
 
+def test_a_new_secret_key_signs_everybody_out(admin, settings):
+    assert is_in(admin)
+    settings.SECRET_KEY = "another" * 10
+    assert Page.visit(admin, "/members/").address == "/login/"
+
+
+def test_without_its_row_a_session_is_signed_out(admin):
+    assert is_in(admin)
+    Session.objects.all().delete()
+    assert Page.visit(admin, "/members/").address == "/login/"
+
+
 # Looking
 
 
 def test_each_browser_is_listed_with_this_one_first(admin, phone, connect):
     logins(admin).update(browser=described(FIREFOX))
-    sessions.remember(admin.session.session_key, connect(ADMIN, HARBOR))
+    sessions.remember(admin.session, connect(ADMIN, HARBOR))
     page = Page.visit(admin, "/connections/").follow("Your sessions")
     assert page.heading == "Your sessions"
     assert [heading.text for heading in page.all("h2")] == [
@@ -158,10 +171,10 @@ def test_only_ones_own_can_be_signed_out(admin, second_admin):
 def test_in_a_browser_shared_with_somebody_else_only_ones_own_sign_in_ends(
     admin, connection, connect, second_admin
 ):
-    sessions.remember(second_admin.session.session_key, connection)
+    sessions.remember(second_admin.session, connection)
     shared = Login.objects.get(session_key=second_admin.session.session_key, connection=connection)
     admin.post(f"/connections/sessions/{shared.pk}/end/")
-    assert [c.email for c in sessions.of_session(second_admin.session.session_key)] == [SECOND_ADMIN]
+    assert [c.email for c in sessions.of_session(second_admin.session)] == [SECOND_ADMIN]
 
 
 def test_signing_out_everywhere_ends_every_session_and_gives_the_consent_back(

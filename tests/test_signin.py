@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from memberships.models import AuditEntry, Connection, Job, Login, Organization
 from memberships.providers.errors import Disconnected, Unavailable
-from memberships.services import oauth, roster
+from memberships.services import oauth, roster, sessions
 from sandbox.oauth import CLIENT_SECRET
 from sandbox.rehearsal import ADMIN, HARBOR, NORTHWIND, ORDINARY, SECOND_ADMIN, TWO_PLACES
 from sandbox.server import Server
@@ -117,6 +117,15 @@ def test_signing_in_gives_the_session_a_new_id(visitor, consent):
     sign_in(visitor, consent)
     assert visitor.session.session_key not in (before, after)
     assert session_keys() == {visitor.session.session_key}
+
+
+def test_what_a_session_no_longer_opens_does_not_come_back_with_a_sign_in_of_somebody_else(
+    visitor, consent, settings
+):
+    sign_in(visitor, consent)
+    settings.SECRET_KEY = "another" * 10
+    sign_in(visitor, consent, TWO_PLACES, organization=HARBOR)
+    assert [c.email for c in sessions.of_session(visitor.session)] == [TWO_PLACES]
 
 
 def test_one_is_led_to_where_one_wanted_to_go(visitor, consent):

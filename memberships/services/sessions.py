@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from importlib import import_module
 
 from django.conf import settings
+from django.contrib.sessions.backends.base import SessionBase
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
@@ -19,31 +20,39 @@ from .configuration import served
 from .connections import give_back, open_jobs
 
 _USE_NOTED = timedelta(seconds=60)
+# In the session's own data, which are signed: its key alone opens nothing.
+_SIGNED_IN = "signed_in"
 
 
-def remember(session_key: str, connection: Connection, browser: str = "") -> None:
-    """This session has just come back from the consent page with this connection."""
+def remember(session: SessionBase, connection: Connection, browser: str = "") -> None:
+    """This session, which has a key, has just come back from the consent page with this connection."""
+    session[_SIGNED_IN] = True
     now = timezone.now()
     Login.objects.update_or_create(
-        session_key=session_key,
+        session_key=session.session_key,
         connection=connection,
         defaults={"created_at": now, "used_at": now, "browser": browser},
     )
 
 
-def move(old_key: str, new_key: str) -> None:
-    """A session has got another key: what it was signed in to, and whom it had selected, comes along."""
+def renew(session: SessionBase) -> None:
+    """Give a session another key: what it was signed in to, and whom it had selected, comes along."""
+    was_signed_in, old_key = _SIGNED_IN in session, session.session_key
+    session.cycle_key()
+    new_key = session.session_key
+    if not was_signed_in or old_key is None or new_key is None:
+        return
     Login.objects.filter(session_key=old_key).update(session_key=new_key)
     with scope.everyone():  # this session's own ticks, in whichever organization
         Selection.objects.filter(session_key=old_key).update(session_key=new_key)
 
 
-def of_session(session_key: str | None) -> list[Connection]:
+def of_session(session: SessionBase) -> list[Connection]:
     """The connections this browser session may use, by organization name. The only way a request gets at one."""
-    if not session_key:
+    if _SIGNED_IN not in session:
         return []
     own: dict[int, Connection] = {}
-    for login in _live().filter(session_key=session_key).select_related("connection__organization"):
+    for login in _live().filter(session_key=session.session_key).select_related("connection__organization"):
         own[login.connection.organization_id] = login.connection
         login.connection.login = login
     found = list(own.values())

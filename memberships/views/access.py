@@ -78,7 +78,7 @@ def own_manager_required(view: Callable[..., HttpResponseBase]) -> Callable[...,
 def signed_in(request: Any) -> list[Connection]:
     """The connections of this browser session; read once a request."""
     if not hasattr(request, "_signed_in"):
-        request._signed_in = sessions.of_session(request.session.session_key)
+        request._signed_in = sessions.of_session(request.session)
         if not _asks_by_itself(request):
             sessions.use(request._signed_in)
     found: list[Connection] = request._signed_in

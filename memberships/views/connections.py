@@ -89,7 +89,7 @@ def _disconnect(request: Any, chosen: Connection) -> HttpResponse:
             f"Disconnected from {chosen.organization} here, but {provider.label} could not be told. "
             f"{provider.consent_note}",
         )
-    if sessions.of_session(request.session.session_key):
+    if sessions.of_session(request.session):
         return redirect("connections")
     # Nobody was signed out by the clock.
     request.session.pop("connection", None)
