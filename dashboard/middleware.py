@@ -78,6 +78,7 @@ class TrustedProxies:
                 request.environ["wsgi.url_scheme"] = proto  # type: ignore[attr-defined]
             # The right-most address that is not one of our proxies: what stands before it anybody can write.
             for hop in reversed([part.strip() for part in forwarded.split(",") if part.strip()]):
+                hop = _without_port(hop)
                 meta["REMOTE_ADDR"] = hop
                 if not self._is_trusted(hop):
                     break
@@ -88,6 +89,13 @@ class TrustedProxies:
             return any(ip_address(address) in network for network in self.trusted)
         except ValueError:
             return False
+
+
+def _without_port(hop: str) -> str:
+    """Some proxies write `1.2.3.4:5555` and `[2001:db8::1]:5555`."""
+    if hop.startswith("["):
+        return hop[1:].partition("]")[0]
+    return hop.partition(":")[0] if hop.count(":") == 1 else hop
 
 
 class Healthz:

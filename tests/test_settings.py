@@ -459,6 +459,9 @@ def test_a_named_proxy_is_believed_about_scheme_and_address(settings):
         ("", "10.1.2.3"),
         (" , ,", "10.1.2.3"),
         ("2001:db8::1", "2001:db8::1"),
+        ("1.1.1.1, 198.51.100.1:5555, 10.9.9.9:80", "198.51.100.1"),
+        ("198.51.100.1, [2001:db8::1]:5555", "2001:db8::1"),
+        ("[2001:db8::1]", "2001:db8::1"),
     ],
 )
 def test_the_address_nearest_to_our_proxies_counts_because_anybody_can_write_the_others(
