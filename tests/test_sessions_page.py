@@ -133,6 +133,22 @@ def test_each_browser_is_listed_with_this_one_first(admin, phone, connect):
     )
 
 
+@pytest.fixture
+def harbor_elsewhere(connect) -> Client:
+    """A browser in which the admin is signed in to another organization only."""
+    return signed_in(connect(ADMIN, HARBOR))
+
+
+def test_a_browser_that_is_signed_in_to_another_organization_only_is_listed_and_ended_too(
+    admin, harbor_elsewhere, outsider
+):
+    page = Page.visit(admin, "/connections/sessions/")
+    assert [f"{HARBOR}. Signed in" in page.text, len(page.all("h2"))] == [True, 2]
+    (button,) = [name for name in page.buttons() if name.startswith("Sign out unknown browser")]
+    page.press(button)
+    assert [is_in(client) for client in (harbor_elsewhere, admin, outsider)] == [False, True, True]
+
+
 def test_others_sessions_are_not_listed(admin, second_admin, outsider):
     assert [h.text for h in Page.visit(admin, "/connections/sessions/").all("h2")] == [
         "Unknown browser This one"
@@ -188,6 +204,16 @@ def test_signing_out_everywhere_ends_every_session_and_gives_the_consent_back(
     assert is_in(second_admin)
     assert len(close.calls.matching("POST", "/oauth2/revoke/")) == 1
     assert "session.signed_out" in AuditEntry.objects.values_list("event", flat=True)
+
+
+def test_everywhere_is_also_where_one_is_signed_in_to_another_organization_only(
+    admin, harbor_elsewhere, outsider, close
+):
+    Page.visit(admin, "/connections/sessions/").press("Sign out everywhere")
+    assert [is_in(client) for client in (harbor_elsewhere, admin, outsider)] == [False, False, True]
+    assert len(close.calls.matching("POST", "/oauth2/revoke/")) == 2
+    left = AuditEntry.objects.filter(event="session.signed_out")
+    assert {str(entry.organization) for entry in left} == {NORTHWIND, HARBOR}
 
 
 def test_while_a_job_is_open_the_consent_stays_with_it(admin, phone, connection, world, northwind, close):

@@ -111,8 +111,7 @@ class Session:
 def sessions(mine: Iterable[Connection], session_key: str) -> list[Session]:
     """Every session of these people that goes on, this one first, then the one used last."""
     found: dict[str, list[Login]] = {}
-    own = [connection for connection in mine if connection.person is None]
-    for login in _live().filter(connection__in=own).select_related("connection__organization").order_by("pk"):
+    for login in _live().filter(_of(mine)).select_related("connection__organization").order_by("pk"):
         found.setdefault(login.session_key, []).append(login)
     listed = [
         Session(
@@ -138,8 +137,7 @@ def sign_out(session_key: str) -> None:
 
 def sign_out_elsewhere(mine: Iterable[Connection], login_pk: int) -> bool:
     """End another session of these people, as far as it is theirs. False when there is none by that number."""
-    own = [connection for connection in mine if connection.person is None]
-    theirs = Login.objects.filter(connection__in=own)
+    theirs = Login.objects.filter(_of(mine))
     chosen = theirs.filter(pk=login_pk).first()
     if chosen is None:
         return False
@@ -149,11 +147,22 @@ def sign_out_elsewhere(mine: Iterable[Connection], login_pk: int) -> bool:
 
 def sign_out_everywhere(mine: Iterable[Connection]) -> None:
     """End every session of these people, this one too."""
-    own = [connection for connection in mine if connection.person is None]
-    for connection in own:
+    theirs = Login.objects.filter(_of(mine))
+    for connection in Connection.objects.filter(logins__in=theirs).distinct().select_related("organization"):
         with scope.within(connection.organization), transaction.atomic():
             audit.record(connection.organization, [audit.signed_out(connection)])
-    _end(Login.objects.filter(connection__in=own))
+    _end(theirs)
+
+
+def _of(mine: Iterable[Connection]) -> Q:
+    """Sign-ins of the people whose connections these are, also to organizations they aren't signed in to here."""
+    theirs = Q(connection__in=[])
+    for own in mine:
+        if own.person is None:
+            theirs |= Q(
+                connection__organization__provider=own.organization.provider, connection__user_id=own.user_id
+            )
+    return theirs
 
 
 def _end(logins: QuerySet[Login]) -> None:
