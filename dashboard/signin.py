@@ -63,7 +63,8 @@ def throttled(view: Callable[[Any], HttpResponse]) -> Callable[[Any], HttpRespon
 
     @wraps(view)
     def counted(request: Any) -> HttpResponse:
-        wait_s = throttle.wait_s(view.__name__, request.META["REMOTE_ADDR"], settings.SIGN_INS_PER_MINUTE)
+        whose = throttle.network(request.META["REMOTE_ADDR"])
+        wait_s = throttle.wait_s(view.__name__, whose, settings.SIGN_INS_PER_MINUTE)
         return errors.too_many(request, wait_s) if wait_s else view(request)
 
     return counted

@@ -162,7 +162,7 @@ _PROBLEMS: dict[int, tuple[Code, str]] = {
     413: ("too-large", "A body can have 5,000,000 bytes at most."),
     415: ("media-type", "Send JSON, with the header “Content-Type: application/json”."),
     422: ("faults", "1 entry can't be used, so nothing was planned."),
-    429: ("too-many", "This token has made 120 calls in this minute, which is all it may."),
+    429: ("too-many", "This token has made 120 calls within a minute, which is all it may."),
     500: ("error", "Something went wrong on our side. It has been noted."),
     502: ("provider-refused", "You don't have permission to do that. Nothing was changed."),
     503: ("unavailable", "The provider can't be reached. Nothing was changed."),

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import inspect
-import time
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, get_type_hints
 
 import msgspec
 from django.conf import settings
-from django.core.cache import caches
 from django.http import HttpRequest, HttpResponse
 from django.http.request import UnreadablePostError
 from django.urls import reverse
@@ -19,7 +18,7 @@ from msgspec import Struct
 from memberships.models import Connection, Organization, Scope, Token
 from memberships.models.scope import within
 from memberships.providers.errors import ProviderError
-from memberships.services import connections, permission, tokens
+from memberships.services import connections, permission, throttle, tokens
 from memberships.services.connections import NotAllowed
 from memberships.services.permission import Access
 from memberships.services.tokens import NotAccepted
@@ -164,14 +163,10 @@ def _caller(token: Token, request: HttpRequest) -> Caller:
 
 
 def _count(token: Token) -> None:
-    """Refuse a token that calls more often than anybody has to. Each process counts alone, which costs no query."""
-    cache = caches["local"]
-    minute, second = divmod(int(time.time()), 60)
-    key = f"api-calls:{token.pk}:{minute}"
-    cache.add(key, 0, timeout=120)
-    if cache.incr(key) > CALLS_A_MINUTE:
-        detail = f"This token has made {CALLS_A_MINUTE} calls in this minute, which is all it may."
-        raise Failed(429, "too-many", detail, headers={"Retry-After": str(60 - second)})
+    """Refuse a token that calls more often than anybody has to."""
+    if wait_s := throttle.wait_s("calls", f"token {token.pk}", CALLS_A_MINUTE):
+        detail = f"This token has made {CALLS_A_MINUTE} calls within a minute, which is all it may."
+        raise Failed(429, "too-many", detail, headers={"Retry-After": str(math.ceil(wait_s))})
 
 
 def _out_of_scope(scope: Scope) -> Failed:

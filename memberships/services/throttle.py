@@ -1,4 +1,4 @@
-"""How often one address may begin to sign in: counted in the database, for all processes at once."""
+"""How often one address may begin to sign in, or one token call: counted in the database, for all processes at once."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _IN_S = 60.0
 _PREFIX = "from "
 
 
-def wait_s(what: str, address: str, most: int) -> float:
+def wait_s(what: str, whose: str, most: int) -> float:
     """Count one more of `what`; or, when there were `most` within the last minute, the seconds until the next may come.
 
     What is refused doesn't count: asking all the time makes nobody wait longer.
     """
-    key = f"{_PREFIX}{_whose(address)} {what}"
+    key = f"{_PREFIX}{whose} {what}"
     with transaction.atomic():
         row, _ = Window.objects.select_for_update().get_or_create(key=key)
         now = time.time()
@@ -40,7 +40,7 @@ def forget_old() -> None:
         Window.objects.filter(pk__in=gone[first : first + 500]).delete()
 
 
-def _whose(address: str) -> str:
+def network(address: str) -> str:
     """One connection to the net has many addresses of the new kind: those of a /64 count as one."""
     try:
         parsed = ip_address(address)
