@@ -9,6 +9,7 @@ import os
 import re
 from importlib.util import find_spec
 from ipaddress import ip_network
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import SplitResult, urlsplit
@@ -22,8 +23,13 @@ _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 # Random texts of these lengths can't be tried through.
 _LEAST_SECRET, _LEAST_TOKEN = 50, 32
 _LEAST_DIFFERENT = 10
+# That so many characters come again is no chance.
+_NO_CHANCE = 12
 _PLACEHOLDERS = ("change", "django-insecure", "example", "for development", "placeholder", "rehearsal")
 _ID = re.compile(r"[A-Za-z0-9_-]+")
+_SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+# By the version of IP: nobody's own proxies fill a wider network.
+_LEAST_PREFIX = {4: 8, 6: 16}
 _HOST = re.compile(r"\.?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:\d+)?|\[[0-9A-Fa-f:.]+\]")
 _KEY_ADVICE = (
     'Make one with: python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'
@@ -137,11 +143,19 @@ def keys(name: str, for_development: str) -> list[str]:
     return found
 
 
+def apart(*names: str) -> None:
+    """Each of these secrets is one of its own: whoever is given one has not got another."""
+    for one, other in combinations(names, 2):
+        if text(one) and text(one) == text(other):
+            stop(f"{other} must not be the same as {one}. {_SECRET_ADVICE}")
+
+
 def _is_guessable(value: str) -> bool:
-    """Made by a person rather than at random: few different characters, a repetition, or a placeholder left in."""
-    repeats = value in (value + value)[1:-1]
+    """Made by a person rather than at random: few characters, a series, a repetition, or a placeholder left in."""
+    series = sum(abs(ord(one) - ord(next_one)) <= 1 for one, next_one in pairwise(value)) > len(value) / 2
+    repeats = any(value[again:] == value[:-again] for again in range(1, len(value) - _NO_CHANCE))
     named = any(word in value.lower() for word in _PLACEHOLDERS)
-    return len(set(value)) < _LEAST_DIFFERENT or repeats or named
+    return len(set(value)) < _LEAST_DIFFERENT or series or repeats or named
 
 
 # Addresses
@@ -193,6 +207,10 @@ def hosts(name: str, default: list[str]) -> list[str]:
     found = listed(name, default)
     if "*" in found and not development():
         stop(f"{name} must not be *: any other site could pass itself off as this one. Name your hosts.")
+    if any(host.startswith(".") and "." not in host[1:] for host in found) and not development():
+        stop(
+            f"{name} must not be all of a top-level domain: any other site could pass itself off as this one."
+        )
     if not all(host == "*" or _HOST.fullmatch(host) or host in LOOPBACK for host in found):
         stop(f"{name} must be host names, comma separated, such as people.example.com.")
     return found
@@ -219,8 +237,12 @@ def networks(name: str) -> list[str]:
             network = ip_network(part, strict=False)
         except ValueError:
             stop(f"{name} must be addresses or networks, comma separated, such as 10.0.0.0/8.")
-        if network.prefixlen == 0:
-            stop(f"{name} must not be everybody: name the addresses of your own proxies, such as 10.0.0.0/8.")
+        least = _LEAST_PREFIX[network.version]
+        if network.prefixlen < least:
+            stop(
+                f"{name} must not be everybody, nor a network wider than /{least}: name the addresses of your own "
+                "proxies, such as 10.0.0.0/8."
+            )
     return found
 
 
@@ -244,6 +266,10 @@ def database(name: str, default: str) -> dict[str, Any]:
         stop(sentence)
     if not found["NAME"] or (found["NAME"] == ":memory:" and not development()):
         stop(sentence)
+    if scheme == "sqlite" and not _can_be_a_file(found["NAME"]):
+        stop(f"{name} must be sqlite:/// and the path of a file in a folder that exists.")
+    if found.get("OPTIONS", {}).get("sslmode", _SSL_MODES[0]) not in _SSL_MODES:
+        stop(f"{name} has an sslmode that PostgreSQL doesn't know: it can be {', '.join(_SSL_MODES)}.")
     return found
 
 
@@ -261,9 +287,14 @@ def redis(name: str) -> str:
 def file(name: str, default: Path) -> str:
     """A file in a folder that is there; it may itself be still to come."""
     value = text(name, str(default))
-    if value != ":memory:" and (not Path(value).parent.is_dir() or Path(value).is_dir()):
+    if not _can_be_a_file(value):
         stop(f"{name} must be the path of a file in a folder that exists.")
     return value
+
+
+def _can_be_a_file(value: str) -> bool:
+    path = Path(value)
+    return value == ":memory:" or (path.parent.is_dir() and not path.is_dir())
 
 
 def folder(name: str, default: Path, *, make: bool) -> Path:

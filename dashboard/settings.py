@@ -68,6 +68,7 @@ AUDIT_STREAM = environment.stream("AUDIT_STREAM")
 environment.together("AUDIT_WEBHOOK_URL", "AUDIT_WEBHOOK_SECRET")
 AUDIT_WEBHOOK_URL = environment.webhook("AUDIT_WEBHOOK_URL")
 AUDIT_WEBHOOK_SECRET = environment.token("AUDIT_WEBHOOK_SECRET")
+environment.apart("SECRET_KEY", "METRICS_TOKEN", "AUDIT_WEBHOOK_SECRET")
 QUEUE_LATE_S = environment.integer("QUEUE_LATE_S", 300, least=1, most=DAY_S)
 LOG_EMAILS = environment.boolean("LOG_EMAILS", False)
 

@@ -210,9 +210,9 @@ def test_broken_settings_are_its_first_finding(broken, sentence):
     assert sentence in told["findings"][0]["sentence"]
 
 
-def test_without_a_database_it_says_so_and_goes_on(tmp_path):
+def test_without_a_database_it_says_so_and_goes_on():
     environment = COMPLETE | {
-        "DATABASE_URL": f"sqlite:///{tmp_path}/missing/roster.sqlite3",
+        "DATABASE_URL": "postgres://me@127.0.0.1:9/roster",
         "CLOSE_API_URL": "https://127.0.0.1:9",
     }
     outcome = run(environment, "--json")

@@ -8,6 +8,7 @@ import os
 import pickle
 import re
 import secrets
+import string
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -133,6 +134,16 @@ STOPS: list[tuple[Mapping[str, str | None], str]] = [
     ({"SECRET_KEY": RANDOM[:49]}, f"SECRET_KEY {STRONG}"),
     ({"SECRET_KEY": "s" * 60}, f"SECRET_KEY {STRONG}"),
     ({"SECRET_KEY": "correct-horse-battery-staple" * 3}, f"SECRET_KEY {STRONG}"),
+    *(
+        ({"SECRET_KEY": typed}, f"SECRET_KEY {STRONG}")
+        for typed in (
+            string.ascii_lowercase + string.digits + string.ascii_lowercase,
+            string.ascii_letters + string.digits,
+            (string.digits + string.ascii_uppercase)[::-1] * 2,
+            "qwertzuiopasdfghjklyxcvbnm1357924680qwertzuiopasdfghjkl",
+            RANDOM[:30] + RANDOM[:30],
+        )
+    ),
     ({"SECRET_KEY": f"django-insecure-{RANDOM}"}, f"SECRET_KEY {STRONG}"),
     ({"SECRET_KEY": f"change-me-{RANDOM}"}, f"SECRET_KEY {STRONG}"),
     ({"SECRET_KEY": "for development on this machine only, never in production"}, f"SECRET_KEY {STRONG}"),
@@ -147,16 +158,33 @@ STOPS: list[tuple[Mapping[str, str | None], str]] = [
     ({"METRICS_TOKEN": "short"}, "METRICS_TOKEN must be 32 random characters or more"),
     ({"METRICS_TOKEN": "x" * 40}, "METRICS_TOKEN must be 32 random characters or more"),
     (
-        {"METRICS_TOKEN": f"{RANDOM} {RANDOM}"},
+        {"METRICS_TOKEN": f"{RANDOM[:30]} {RANDOM[30:]}"},
         "METRICS_TOKEN must be letters, digits and signs without spaces",
     ),
     (
         {"AUDIT_WEBHOOK_URL": "https://logs.example.com/", "AUDIT_WEBHOOK_SECRET": "s3cret"},
         "AUDIT_WEBHOOK_SECRET must be 32 random characters or more",
     ),
+    ({"METRICS_TOKEN": COMPLETE["SECRET_KEY"]}, "METRICS_TOKEN must not be the same as SECRET_KEY."),
+    (
+        {
+            "METRICS_TOKEN": RANDOM,
+            "AUDIT_WEBHOOK_URL": "https://logs.example.com/",
+            "AUDIT_WEBHOOK_SECRET": RANDOM,
+        },
+        "AUDIT_WEBHOOK_SECRET must not be the same as METRICS_TOKEN.",
+    ),
+    ({"ALLOWED_HOSTS": ".com"}, "ALLOWED_HOSTS must not be all of a top-level domain"),
+    ({"ALLOWED_HOSTS": "people.example.com,.example"}, "ALLOWED_HOSTS must not be all of a top-level domain"),
     ({"ALLOWED_HOSTS": "*"}, "ALLOWED_HOSTS must not be *"),
     ({"ALLOWED_HOSTS": "people.example.com,*"}, "ALLOWED_HOSTS must not be *"),
     ({"TRUSTED_PROXIES": "0.0.0.0/0"}, "TRUSTED_PROXIES must not be everybody"),
+    (
+        {"TRUSTED_PROXIES": "0.0.0.0/1,128.0.0.0/1"},
+        "TRUSTED_PROXIES must not be everybody, nor a network wider than /8",
+    ),
+    ({"TRUSTED_PROXIES": "10.0.0.0/7"}, "TRUSTED_PROXIES must not be everybody, nor a network wider than /8"),
+    ({"TRUSTED_PROXIES": "2000::/15"}, "TRUSTED_PROXIES must not be everybody, nor a network wider than /16"),
     ({"TRUSTED_PROXIES": "10.0.0.1,::/0"}, "TRUSTED_PROXIES must not be everybody"),
     ({"PUBLIC_URL": "http://people.example.com"}, "PUBLIC_URL must start with https://"),
     ({"PUBLIC_URL": "http://127.0.0.1:8000"}, "PUBLIC_URL must start with https://"),
@@ -231,6 +259,20 @@ STOPS: list[tuple[Mapping[str, str | None], str]] = [
             "postgres://[db/roster",
             "postgres:",
         )
+    ),
+    *(
+        (
+            {"DATABASE_URL": f"sqlite:///{path}"},
+            "DATABASE_URL must be sqlite:/// and the path of a file in a folder",
+        )
+        for path in ("/there/is/no/such/folder/x.db", "no-such-folder/x.db", ROOT)
+    ),
+    *(
+        (
+            {"DATABASE_URL": f"postgres://me@db/roster?sslmode={mode}"},
+            "DATABASE_URL has an sslmode that PostgreSQL",
+        )
+        for mode in ("verify_full", "Require", "on")
     ),
     *(
         ({"REDIS_URL": url}, "REDIS_URL must be redis://host:6379/0")
@@ -313,6 +355,19 @@ def test_every_setting_is_tried():
     tried = {name for changes, _ in STOPS for name in changes}
     assert set(read) - tried == set()
     assert set(read) - set(OPTIONAL) == set(COMPLETE) - {"DEBUG"}
+
+
+def test_what_is_just_good_enough_starts():
+    good = [
+        {"SECRET_KEY": RANDOM[:50]},
+        {"SECRET_KEY": secrets.token_hex(25)},
+        {"ALLOWED_HOSTS": ".example.com,localhost"},
+        {"TRUSTED_PROXIES": "10.0.0.0/8,2001::/16"},
+        {"DATABASE_URL": f"sqlite:///{ROOT}/x.db"},
+        {"DATABASE_URL": "sqlite:///x.db"},
+        {"DATABASE_URL": "postgres://me@db/roster?sslmode=verify-full"},
+    ]
+    assert start(COMPLETE, TRY_EACH, json.dumps(good)).stdout.split() == ["started"] * len(good)
 
 
 def test_what_is_optional_may_be_empty_and_has_its_default():
