@@ -29,7 +29,7 @@ _PLACEHOLDERS = ("change", "django-insecure", "example", "for development", "pla
 _ID = re.compile(r"[A-Za-z0-9_-]+")
 _SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 # By the version of IP: nobody's own proxies fill a wider network.
-_LEAST_PREFIX = {4: 8, 6: 16}
+_LEAST_PREFIX = {4: 8, 6: 7}
 _HOST = re.compile(r"\.?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:\d+)?|\[[0-9A-Fa-f:.]+\]")
 _KEY_ADVICE = (
     'Make one with: python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'
