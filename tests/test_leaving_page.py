@@ -8,7 +8,8 @@ from urllib.parse import urlencode
 import pytest
 from django.test import Client
 
-from memberships.models import Job, Plan
+from memberships.domain.plan import Action
+from memberships.models import Job, Plan, PlanRow
 from memberships.providers.close import CAPABILITIES
 from memberships.services import roster
 from sandbox.rehearsal import ADMIN, HARBOR, LEAVER, ORDINARY, PEOPLE_OPS, SECOND_ADMIN
@@ -177,6 +178,29 @@ def test_applied_it_ends_in_one_receipt_with_what_is_left_to_do(form, robin, wor
     history = Page.visit(form.client, f"/members/{robin}/").text.partition("History")[2]
     assert "Task moved from Robin Castellano → to Sam Okafor" in history
     assert "Missed call: " in history
+
+
+def crumb(page: Page) -> str:
+    (found,) = [e for e in page.all("p") if e.attributes.get("class") == "crumb"]
+    return found.text
+
+
+def test_review_and_receipt_lead_back_to_the_person_who_leaves(form, robin, work):
+    review = decide(form)
+    assert crumb(review) == "Leaving: Robin Castellano"
+    assert review.link("Leaving: Robin Castellano") == f"/members/{robin}/leave/"
+    receipt = apply(review)
+    assert crumb(receipt) == "Robin Castellano"
+    assert receipt.link("Robin Castellano") == f"/members/{robin}/"
+
+
+def test_coming_back_into_the_groups_by_the_same_job_is_no_difference(form, robin, work):
+    apply(decide(form))
+    work()
+    apply(Page.visit(form.client, f"/jobs/{Job.objects.get().pk}/").press("Undo"))
+    work()
+    back = PlanRow.objects.get(plan__kind=Plan.Kind.UNDO, action=Action.REACTIVATE)
+    assert (back.outcome, back.advice) == ("done", "")
 
 
 def test_the_sandbox_never_sees_a_change_of_tasks_without_their_ids(form, work, close):

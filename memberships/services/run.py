@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
@@ -523,6 +523,9 @@ class Run:
         wanted = reads.group_ids(back.values())
         if not wanted:
             return
+        changed: defaultdict[str, set[str]] = defaultdict(set)
+        for row in self.ledger.rows.values():
+            changed[row.member_id].update(row.wanted)
         members = dict(self.now.roster.members)
         concerned = [row.member_id for row in back.values()]
         try:
@@ -534,7 +537,10 @@ class Run:
             return
         for pk, row in back.items():
             if row.member_id in members:
-                self.ledger.put([pk], advice=self.words.differences(row, members[row.member_id]))
+                # What this job changes for them besides is no difference that has to be told.
+                rest = {name: v for name, v in row.kept.items() if name not in changed[row.member_id]}
+                advice = self.words.differences(replace(row, kept=rest), members[row.member_id])
+                self.ledger.put([pk], advice=advice)
 
     def finish(self) -> None:
         self.ledger.put(self.held, error=_HELD_UP)

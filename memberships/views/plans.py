@@ -343,7 +343,8 @@ def _back(its_plan: Plan, *, sent: bool = False) -> tuple[str, str]:
     """Where to go on from a plan, or from its receipt: the name of that page, and its address."""
     if its_plan.kind == Plan.Kind.INVITE:
         return ("Members", reverse("members")) if sent else ("Invite", reverse("invite"))
-    if its_plan.kind == Plan.Kind.LEAVE and (leaver := its_plan.rows.exclude(member_id="").first()):
+    people = its_plan.rows.filter(kind=Kind.MEMBER).exclude(member_id="")
+    if its_plan.kind == Plan.Kind.LEAVE and (leaver := people.first()):
         page = "member" if sent else "leave"
         return leaver.name if sent else f"Leaving: {leaver.name}", reverse(page, args=[leaver.member_id])
     if its_plan.kind == Plan.Kind.FILE and its_plan.channel == audit.CHANNEL_SCREEN and not sent:
