@@ -169,6 +169,44 @@ def test_a_refused_invitation_holds_up_nobody_else(propose, run, world, northwin
     assert job.note == ""
 
 
+def test_sentences_and_buttons_count_people_and_tables_say_that_they_count_changes(
+    propose, run, admin, users, world, northwind, roles
+):
+    new = {"role": roles["User"], "auto_record_calls": "enabled"}
+    plan = propose(
+        Wish(2, "somebody@elsewhere.example", fields=new),
+        Wish(3, NEW, fields=new),
+        Wish(4, member_id=users[0], fields={"role": roles[SUPPORT_LEAD]}),
+    )
+    review = Page.visit(admin, f"/plans/{plan.pk}/")
+    assert "Change 1 person and invite 2." in review.text
+    assert "Apply to 3 members" in review.buttons()
+    assert [e.text for e in review.all("h2") if "Will change" in e.text] == ["~Will change5 changes"]
+    job = run(plan)
+    receipt = Page.visit(admin, f"/jobs/{job.pk}/")
+    assert "Done for 2 of them." in receipt.text
+    assert "5 changes for 3 people: 3 done 1 refused 0 unknown 1 not attempted" in receipt.text
+    assert [e.text for e in receipt.all("h2")] == [
+        "Refused1 change",
+        "Not attempted1 change",
+        "Done3 changes",
+    ]
+    undo = receipt.press("Undo")
+    assert "Apply to 2 members" in undo.buttons()
+
+
+def test_somebody_with_one_change_of_two_done_is_not_done(propose, run, admin, users, world, northwind):
+    plan = propose(Wish(2, member_id=users[0], fields={"auto_record_calls": "enabled"}))
+    job = run(plan)
+    first = plan.rows.get()
+    other = PlanRow.of(plan, 1, first.row())
+    other.outcome = Outcome.REFUSED
+    other.save()
+    receipt = Page.visit(admin, f"/jobs/{job.pk}/")
+    assert "1 of 2 changes is made." in receipt.text
+    assert "2 changes for 1 person:" in receipt.text
+
+
 def test_what_was_held_up_is_planned_again_with_what_held_it_up(
     propose, run, connection, world, northwind, roles
 ):

@@ -137,7 +137,7 @@ def shown(caller: Caller, plan: Plan, query: RowsQuery) -> shapes.Plan:
         id=plan.pk,
         kind=plan.kind,
         state=state,
-        goal=words.goal(plan.kind, plan.wanted, counts[Verdict.WILL], plan.title),
+        goal=words.goal(plan.kind, plan.wanted, plans.number(plan), plan.title),
         reason=plan.reason,
         channel=plan.channel,
         by=who(plan.by),

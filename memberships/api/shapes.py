@@ -212,6 +212,8 @@ class PlanRows(Page):
 
 
 class Counts(Struct):
+    """How many rows have which verdict; somebody may have several rows."""
+
     will: int
     already: int
     blocked: int
@@ -264,6 +266,8 @@ class JobRows(Page):
 
 
 class Progress(Struct):
+    """How many rows have which outcome; somebody may have several rows."""
+
     done: int
     refused: int
     unknown: int

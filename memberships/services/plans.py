@@ -12,10 +12,10 @@ from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
-from memberships.domain.items import WORK, Kind
+from memberships.domain.items import Kind
 from memberships.domain.people import ROLE
 from memberships.domain.plan import Action, Row, Verdict
-from memberships.models import Connection, Job, Organization, Plan, PlanRow
+from memberships.models import Connection, Job, Organization, Outcome, Plan, PlanRow
 
 from . import api_key, audit, jobs, quota
 
@@ -82,13 +82,27 @@ def only_members(plan: Plan) -> bool:
     return not rows(plan, Verdict.WILL).exclude(kind=Kind.MEMBER).exists()
 
 
-def people(plan: Plan) -> int:
-    """How many people would change, however many rows each has; 0 where not all of it is about people or their work."""
-    will = rows(plan, Verdict.WILL).order_by()
-    if will.exclude(kind__in=(Kind.MEMBER, *WORK)).exists():
-        return 0
-    known = will.exclude(member_id="").values("member_id").distinct().count()
-    return known + will.filter(member_id="").values("email").distinct().count()
+def people(some: QuerySet[PlanRow]) -> int:
+    """How many people these rows are about, however many rows each has."""
+    found = set(some.order_by().values_list("member_id", "email").distinct())
+    known = {member_id for member_id, _ in found if member_id}
+    # Whoever is only invited has no id at first, and may have one in some of their rows.
+    addresses = {email for member_id, email in found if member_id}
+    return len(known) + len({email for member_id, email in found if not member_id} - addresses)
+
+
+def number(plan: Plan) -> int:
+    """What a sentence about the plan counts: the people who would change, or changes where not all are people's."""
+    will = rows(plan, Verdict.WILL)
+    return people(will) if only_members(plan) else will.count()
+
+
+def number_done(plan: Plan) -> int:
+    """How many of `number` are done. A person is when all of their rows are."""
+    will = rows(plan, Verdict.WILL)
+    if only_members(plan):
+        return people(will) - people(will.exclude(outcome=Outcome.DONE))
+    return will.filter(outcome=Outcome.DONE).count()
 
 
 def in_steps(plan: Plan) -> bool:

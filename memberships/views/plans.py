@@ -176,13 +176,14 @@ def _review(
 ) -> HttpResponse:
     words, counts = _words(request, its_plan), plans.counts(its_plan)
     its_job = Job.objects.filter(plan=its_plan).select_related("connection", "person", "token").first()
-    will = counts[Verdict.WILL]
+    number = plans.number(its_plan)
     invites = its_plan.kind == Plan.Kind.INVITE
     context = {
         "plan": its_plan,
         "job": its_job,
         "expired": plans.expired(its_plan) and not its_job,
-        "goal": words.goal(its_plan.kind, its_plan.wanted, will, its_plan.title),
+        "goal": words.goal(its_plan.kind, its_plan.wanted, number, its_plan.title),
+        "in_changes": counts[Verdict.WILL] != number,
         "invites": invites,
         "steps": _planned_steps(request, its_plan, words),
         "groups": {
@@ -196,7 +197,7 @@ def _review(
         "imported": its_plan.channel == audit.CHANNEL_SCREEN,
         "notes": consequences.notes(request.organization, its_plan),
         "whom": _whom(its_plan),
-        "button": _button(its_plan, will),
+        "button": _button(its_plan, number),
         "sign_in_again": plans.needs_sign_in(its_plan, _proof(request)),
         "person": request.connection.actor,
         "problem": problem,
@@ -209,6 +210,7 @@ def _review(
 def _receipt(request: ManagerRequest, its_job: Job) -> dict[str, Any]:
     words, progress = _words(request, its_job.plan), jobs.progress(its_job)
     will = plans.rows(its_job.plan, Verdict.WILL)
+    number = plans.number(its_job.plan)
     leaves = its_job.plan.kind == Plan.Kind.LEAVE
     steps = _made_steps(request, its_job.plan, words) if its_job.finished else []
     outcomes = [
@@ -226,15 +228,26 @@ def _receipt(request: ManagerRequest, its_job: Job) -> dict[str, Any]:
         "steps": steps,
         "to_dos": leaving.to_dos(request.organization) if leaves and its_job.finished else [],
         "invites": its_job.plan.kind == Plan.Kind.INVITE,
-        "goal": words.goal(its_job.plan.kind, its_job.plan.wanted, progress.total, its_job.plan.title),
+        "goal": words.goal(its_job.plan.kind, its_job.plan.wanted, number, its_job.plan.title),
+        "number": number,
+        "done": plans.number_done(its_job.plan) if its_job.finished else 0,
+        "in_changes": progress.total != number,
         "left": progress.total - progress.done,
-        # Of work that somebody else has by now there is nothing to review again.
-        "stale": will.filter(cause=Cause.STALE).exclude(kind__in=WORK).count() if its_job.finished else 0,
+        "stale": _stale(its_job) if its_job.finished else 0,
         "whom": _whom(its_job.plan),
         "back": _back(its_job.plan, sent=True),
         "waits_s": jobs.waits_s(its_job),
         "stuck": jobs.is_stuck(its_job),
     }
+
+
+def _stale(its_job: Job) -> int:
+    """How many people somebody else has changed since the review, or how many things.
+
+    Of work that somebody else has by now there is nothing to review again.
+    """
+    found = plans.rows(its_job.plan, Verdict.WILL).filter(cause=Cause.STALE).exclude(kind__in=WORK)
+    return plans.people(found) if plans.only_members(its_job.plan) else found.count()
 
 
 def _group(request: ManagerRequest, parameter: str, rows: QuerySet[PlanRow], words: Words) -> dict[str, Any]:
@@ -329,14 +342,24 @@ def _whom(its_plan: Plan) -> str:
     return "Member" if plans.only_members(its_plan) else "What"
 
 
-def _button(its_plan: Plan, will: int) -> str:
+def _button(its_plan: Plan, number: int) -> str:
     if its_plan.kind == Plan.Kind.INVITE:
-        return f"Send {wording.invitations(will)}"
+        return _invite_button(its_plan)
     if its_plan.kind == Plan.Kind.RESEND:
-        return f"Send {wording.invitations(will)} again"
-    if number := plans.people(its_plan):
+        return f"Send {wording.invitations(number)} again"
+    if plans.only_members(its_plan):
         return f"Apply to {wording.members(number)}"
-    return "Apply" if will == 1 else f"Apply {wording.changes(will)}"
+    return "Apply" if number == 1 else f"Apply {wording.changes(number)}"
+
+
+def _invite_button(its_plan: Plan) -> str:
+    """Whoever is reactivated is sent no invitation."""
+    will = plans.rows(its_plan, Verdict.WILL)
+    back = plans.people(will.filter(action=Action.REACTIVATE))
+    invited = plans.people(will.filter(action=Action.INVITE))
+    if back and invited:
+        return f"Send {wording.invitations(invited)} and reactivate {wording.people(back)}"
+    return f"Apply to {wording.members(back)}" if back else f"Send {wording.invitations(invited)}"
 
 
 def _back(its_plan: Plan, *, sent: bool = False) -> tuple[str, str]:
