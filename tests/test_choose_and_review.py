@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from memberships.models import AuditEntry, Connection, Job, Plan
-from memberships.services import roster
+from memberships.services import proposals, roster
 from sandbox.rehearsal import ADMIN, PEOPLE_OPS, SECOND_ADMIN
 from sandbox.world import World
 from tests.pages import Page
@@ -288,7 +288,9 @@ def test_giving_the_power_to_manage_needs_the_number_even_for_one(admin, users, 
 def test_taking_ones_own_power_needs_the_number_and_comes_last(admin, users, world, close, membership, work):
     me, other = membership(ADMIN), membership(PEOPLE_OPS)
     page = review_role(admin, [me, other, *users[:2]], "Super User")
-    assert "It takes the permission to manage the organization from you. It is sent last." in page.text
+    assert (
+        "It takes the permission to manage the organization from Alex Morgan. It is sent last." in page.text
+    )
     receipt = apply(page)
     work()
     assert roles_of(world, [me, other, *users[:2]]) == {"superuser"}
@@ -347,10 +349,56 @@ def test_another_admin_may_apply_it_in_their_own_name(review, second_admin, worl
 
 def test_a_plan_of_somebody_else_about_oneself_is_not_applied(admin, second_admin, users, membership):
     page = review_role(admin, [*users[:2], membership(SECOND_ADMIN)], "Restricted User")
-    theirs = apply(Page.visit(second_admin, page.address))
-    assert theirs.status == 422
-    assert "This plan changes your own membership." in theirs.text
+    theirs = Page.visit(second_admin, page.address)
+    assert "This plan changes your own membership. Make it yourself" in theirs.text
+    assert theirs.buttons() == ["Sign out"]
+    form = {"fingerprint": Plan.objects.get().fingerprint}
+    answer = Page(second_admin, second_admin.post(form_of(page), form))
+    assert answer.status == 422
+    assert "This plan changes your own membership." in answer.text
     assert not Job.objects.exists()
+
+
+def test_the_brake_says_whose_power_is_taken_whoever_reads_it(admin, second_admin, membership):
+    page = review_role(admin, [membership(ADMIN)], "Super User")
+    said = "It takes the permission to manage the organization from Alex Morgan. It is sent last."
+    undoing = "Undoing it is then up to somebody else who can manage the organization."
+    assert said in page.text
+    assert undoing in page.text
+    theirs = Page.visit(second_admin, page.address)
+    assert said in theirs.text
+    assert undoing not in theirs.text
+
+
+def test_whoever_took_their_own_power_is_told_that_somebody_else_undoes_it(
+    admin, second_admin, membership, work
+):
+    receipt = apply(review_role(admin, [membership(ADMIN)], "Super User"))
+    work()
+    mine, theirs = (Page.visit(client, receipt.address) for client in (admin, second_admin))
+    assert "somebody else who can manage it has to undo it." in mine.text
+    assert "Undo" not in mine.buttons()
+    assert "somebody else" not in theirs.text
+    assert "Undo" in theirs.buttons()
+
+
+def test_the_receipt_says_what_the_review_left_out(admin, connection, users, work):
+    ids, wanted = [users[0], "memb_gone"], {"role": "superuser"}
+    plan = proposals.change(connection, ids, wanted, reason="", channel="test")
+    receipt = apply(Page.visit(admin, f"/plans/{plan.pk}/"))
+    work()
+    page = Page.visit(admin, receipt.address)
+    assert "1 more was blocked and left out: see the review." in page.text
+    assert page.link("see the review") == f"/plans/{plan.pk}/#blocked"
+
+
+def test_review_and_receipt_call_the_plan_as_the_audit_log_does(review, admin, work):
+    receipt = apply(review)
+    work()
+    its_name = str(Plan.objects.get().pk)[:8]
+    assert f"Plan {its_name}" in review.text
+    assert f"Plan {its_name}" in Page.visit(admin, receipt.address).text
+    assert its_name in Page.visit(admin, "/audit/").text
 
 
 # Permission

@@ -172,5 +172,5 @@ def test_the_brake_says_in_words_what_is_given_and_taken():
     assert brake is not None
     assert brake.reasons == (
         "It lets 1 person manage the organization.",
-        "It takes the permission to manage the organization from you. It is sent last.",
+        "It takes the permission to manage the organization from Ana Example. It is sent last.",
     )

@@ -85,7 +85,7 @@ def test_ones_own_power_is_taken_last_and_alone():
     assert [batch.phase for batch in found] == [Phase.ORDINARY, Phase.SELF]
     brake = guards.brake([mine], now)
     assert brake is not None
-    assert any("from you" in reason for reason in brake.reasons)
+    assert any("from Me" in reason for reason in brake.reasons)
 
 
 @pytest.mark.parametrize(

@@ -173,8 +173,12 @@ def brake(rows: Sequence[Row], now: Situation) -> Brake | None:
     if granting := len({pk for row in will for pk in now.gainers(row)}):
         who = "1 person" if granting == 1 else f"{granting:,} people"
         reasons.append(f"It lets {who} manage the organization.")
-    if any(now.takes_my_power(row) for row in will):
-        reasons.append("It takes the permission to manage the organization from you. It is sent last.")
+    if mine := [pk for row in will for pk in now.takers(row) if now.is_me(pk)]:
+        # Others read it too: it says of whom.
+        me = now.roster.members[mine[0]]
+        reasons.append(
+            f"It takes the permission to manage the organization from {me.name or me.email}. It is sent last."
+        )
     # Somebody who leaves is one, however many rows that takes.
     subjects = {row.member_id or row.email or (row.kind, row.item_id, row.name) for row in will}
     number = max(len(subjects), len(through_roles))

@@ -12,12 +12,13 @@ from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
-from memberships.domain.items import Kind
+from memberships.domain.items import PERMISSIONS, Kind
 from memberships.domain.people import ROLE
 from memberships.domain.plan import Action, Row, Verdict
 from memberships.models import Connection, Job, Organization, Outcome, Plan, PlanRow
 
-from . import api_key, audit, jobs, quota
+from . import api_key, audit, jobs, quota, roster
+from .connections import capabilities
 
 
 class CannotApply(Exception):
@@ -200,8 +201,8 @@ def apply(
         )
     if plan.brake_number and typed.strip().replace(",", "") != str(plan.brake_number):
         raise WrongNumber(f"Type {plan.brake_number:,} to confirm.")
-    if connection.actor != plan.by and (mine := _mine_in(plan, connection)):
-        raise CannotApply(f"This plan changes {mine}. Make it yourself, so that you review that.")
+    if reason := reserved(plan, connection):
+        raise CannotApply(reason)
     sends = quota.of_plan(plan.rows.all())
     with transaction.atomic():
         plan.organization.hold()
@@ -229,15 +230,42 @@ def apply(
     return job
 
 
-def _mine_in(plan: Plan, connection: Connection) -> str:
-    """What of this person's own it is about; empty when nothing is."""
+def reserved(plan: Plan, connection: Connection) -> str:
+    """Why this person doesn't apply what somebody else has made: it is about themselves. Empty when it isn't."""
+    if connection.actor == plan.by:
+        return ""
+    about_me, about_my_role = _mine(rows(plan, Verdict.WILL), connection)
+    if about_me.exists():
+        mine = "your own membership"
+    elif about_my_role.exists():
+        mine = "the role you have yourself"
+    else:
+        return ""
+    return f"This plan changes {mine}. Make it yourself, so that you review that."
+
+
+def takes_power_of(some: QuerySet[PlanRow], connection: Connection) -> bool:
+    """Do these rows take from this person that they can manage the organization?"""
+    organization = connection.organization
+    managing = {role_id for role_id, role in roster.roles(organization).items() if role.can_manage}
+    power = capabilities(organization).manage_permission_name
+    about_me, about_my_role = _mine(some, connection)
+    moves = [edit for stored in about_me for edit in stored.row().edits if edit.field == ROLE]
+    turns = [edit for stored in about_my_role for edit in stored.row().edits if edit.field == PERMISSIONS]
+    return any(edit.before in managing and edit.after not in managing for edit in moves) or any(
+        power in edit.before and power not in edit.after
+        for edit in turns
+        if isinstance(edit.before, tuple) and isinstance(edit.after, tuple)
+    )
+
+
+def _mine(some: QuerySet[PlanRow], connection: Connection) -> tuple[QuerySet[PlanRow], QuerySet[PlanRow]]:
+    """Which of these rows are about this person, and which about the role they have."""
     me = connection.actor
     # Where an organization is attached, people are known by their address.
     known = Q(user_id=me.user_id) | Q(email=me.email) if me.email else Q(user_id=me.user_id)
-    mine = plan.organization.members.filter(known).values_list("remote_id", "role_id")
-    will = rows(plan, Verdict.WILL)
-    if will.filter(member_id__in=[member_id for member_id, _ in mine]).exists():
-        return "your own membership"
-    if will.filter(kind=Kind.ROLE, item_id__in=[role_id for _, role_id in mine]).exists():
-        return "the role you have yourself"
-    return ""
+    mine = list(connection.organization.members.filter(known).values_list("remote_id", "role_id"))
+    return (
+        some.filter(member_id__in=[member_id for member_id, _ in mine]),
+        some.filter(kind=Kind.ROLE, item_id__in=[role_id for _, role_id in mine]),
+    )
