@@ -231,6 +231,26 @@ def test_applying_leads_to_the_receipt_and_close_is_changed(review, users, world
     assert roles_of(world, users[3:]) == {"user"}
 
 
+def test_what_is_still_to_come_waits_until_the_job_has_ended(review, work):
+    receipt = apply(review)
+    assert "0 done 0 refused 0 being read back 3 waiting" in receipt.text
+    work()
+    ended = Page.visit(receipt.client, receipt.address)
+    assert "3 done 0 refused 0 unknown 0 not attempted" in ended.text
+
+
+def test_who_became_inactive_since_the_review_is_told_without_values_that_are_not_there(
+    review, users, world, work
+):
+    receipt = apply(review)
+    world.deactivate(users[0])
+    work()
+    page = Page.visit(receipt.client, receipt.address)
+    assert "1 person was changed by someone else since the review. Nothing was sent for them;" in page.text
+    assert "both values" not in page.text
+    assert "Has become inactive since the review." in page.text
+
+
 def test_pressed_twice_it_is_one_job(review, work, close):
     first, second = apply(review), apply(review)
     assert first.address == second.address

@@ -170,6 +170,8 @@ def test_inactive_people_are_pointed_out_and_taken_out_of_all_groups_by_one_butt
     # They count for no share of the active people.
     assert not [e for e in review.all("label") if e.text.startswith("Type ")]
     assert f"Apply to {len(inside)} members" in review.buttons()
+    (crumb,) = [e for e in review.all("p") if e.attributes.get("class") == "crumb"]
+    assert (crumb.text, review.link("Cancel")) == ("Groups", "/groups/")
     apply(review)
     work()
     assert not any(left.intersection(found) for found in world.groups(northwind).values())

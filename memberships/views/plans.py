@@ -17,7 +17,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from memberships.domain.items import NAME, WORK, Kind
-from memberships.domain.people import RESENT, ROLE
+from memberships.domain.people import RESENT, ROLE, group_of
 from memberships.domain.plan import Action, Verdict
 from memberships.models import Cause, Job, Outcome, Plan, PlanRow
 from memberships.providers.errors import ProviderError
@@ -50,6 +50,9 @@ _OUTCOMES = {
     Outcome.NOT_ATTEMPTED: "Not attempted",
     Outcome.DONE: "Done",
 }
+# What rows without an answer are called.
+_OPEN_MEANWHILE = {"sent": "being read back", "unsent": "waiting"}
+_OPEN_AT_THE_END = {"sent": "unknown", "unsent": "not attempted"}
 
 
 @require_GET
@@ -234,6 +237,7 @@ def _receipt(request: ManagerRequest, its_job: Job) -> dict[str, Any]:
         "number": number,
         "done": plans.number_done(its_job.plan) if its_job.finished else 0,
         "in_changes": progress.total != number,
+        "open": _OPEN_AT_THE_END if its_job.finished else _OPEN_MEANWHILE,
         "left_out": plans.counts(its_job.plan)[Verdict.BLOCKED],
         "took_power": plans.takes_power_of(will.filter(outcome=Outcome.DONE), request.connection),
         "left": progress.total - progress.done,
@@ -381,4 +385,12 @@ def _back(its_plan: Plan, *, sent: bool = False) -> tuple[str, str]:
     first = its_plan.rows.order_by("position").first()
     if first and first.kind in (Kind.ROLE, Kind.GROUP):
         return f"{first.kind.capitalize()}s", reverse(f"{first.kind}s")
+    # To each their own groups: those who left are taken out of all of them.
+    if (
+        its_plan.kind == Plan.Kind.CHANGE
+        and not its_plan.wanted
+        and first
+        and any(map(group_of, first.row().wanted))
+    ):
+        return "Groups", reverse("groups")
     return "Members", reverse("members")
