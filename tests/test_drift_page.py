@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 import time_machine
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import DataError
 from django.test import Client
 from django.utils import timezone
 
 from memberships.models import AuditEntry, Connection, Plan, RosterFile
 from memberships.services import connections, drift
+from memberships.services.rosterfile import comparison
 from sandbox.server import Server
 from sandbox.world import World
 from tests.pages import Page
@@ -255,6 +257,27 @@ def test_what_is_no_roster_file_is_refused_with_a_sentence_and_not_kept(
 def test_a_file_of_another_organization_is_refused(admin: Client, kept: str, queue: list) -> None:
     page = upload(admin, kept.replace("organization: orga_", "organization: orga_x"), queue)
     assert "not for Northwind" in page.error("Roster file")
+
+
+def test_a_comparison_that_breaks_off_is_told_and_raised_and_the_next_one_may_begin(
+    admin: Client, kept: str, connection: Connection, queue: list, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks_off(*_: object, **__: object) -> None:
+        raise DataError("nobody expected this")
+
+    Page.visit(admin, "/drift/").press("Check now")
+    assert drift.checking(drift.watch_of(connection.organization))
+    with monkeypatch.context() as patched:
+        patched.setattr(comparison, "compare", breaks_off)
+        with pytest.raises(DataError):
+            run(queue)
+    queue.clear()
+    page = Page.visit(admin, "/drift/")
+    assert "The last comparison failed. It broke off" in page.text
+    assert not drift.checking(drift.watch_of(connection.organization))
+    page = check(admin, queue)
+    assert "The last comparison failed" not in page.text
+    assert "Nobody differs" in page.text
 
 
 def test_lines_that_can_not_be_used_are_listed_and_nobody_is_pruned_for_them(

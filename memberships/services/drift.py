@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import Any, Unpack
@@ -31,6 +32,10 @@ from .storing import Note, NothingLeft, names_in
 
 HOURS = (1, 6, 24, 168)
 """How often it may be looked at by itself."""
+
+_BROKE_OFF = (
+    "It broke off for a reason that only this installation's log tells. Check again, or ask whoever runs it."
+)
 
 
 class NoFile(Exception):
@@ -152,16 +157,27 @@ def _claim(watch: DriftWatch) -> bool:
 
 @task
 def check_drift(watch_pk: int, connection_pk: int, person_pk: int | None, channel: str) -> None:
-    """`check`, for the queue."""
-    watch = DriftWatch.objects.select_related("organization").get(pk=watch_pk)
-    related = Connection.objects.select_related("organization", "added_by")
-    connection = related.get(pk=connection_pk)
-    connection.person = related.get(pk=person_pk) if person_pk else None
-    connection.patient = True
-    check(watch, connection, channel)
+    """A look behind the page, in this connection's name."""
+    with _claimed(watch_pk):
+        watch = DriftWatch.objects.select_related("organization").get(pk=watch_pk)
+        related = Connection.objects.select_related("organization", "added_by")
+        connection = related.get(pk=connection_pk)
+        connection.person = related.get(pk=person_pk) if person_pk else None
+        connection.patient = True
+        _check(watch, connection, channel)
 
 
-def check(watch: DriftWatch, connection: Connection, channel: str) -> None:
+@contextmanager
+def _claimed(watch_pk: int) -> Iterator[None]:
+    """Whatever breaks a look off, the next one may begin, and the page says that this one came to nothing."""
+    try:
+        yield
+    except Exception:
+        DriftWatch.objects.filter(pk=watch_pk).update(checking_until=None, error=_BROKE_OFF)
+        raise
+
+
+def _check(watch: DriftWatch, connection: Connection, channel: str) -> None:
     """Set the newest version against what is true now, and keep what differs; what goes wrong is kept, too."""
     organization = connection.organization
     file = file_of(organization)

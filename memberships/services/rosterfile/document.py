@@ -152,6 +152,8 @@ def _text(event: Any) -> Text:
     value: str = event.value
     if len(value) > MOST_CHARACTERS:
         raise Unreadable(f"This is longer than {MOST_CHARACTERS:,} characters.", _line(event))
+    if "\0" in value:
+        raise Unreadable("This has the character 0 in it, which is no text: take it out.", _line(event))
     # event.implicit[0]: written without quotes.
     nothing = event.implicit[0] and value in _EMPTY
     start, end = event.start_mark, event.end_mark
