@@ -42,6 +42,8 @@ class Text:
 
 @dataclass(slots=True)
 class List:
+    """Without brackets it ends with what stands last in it: the reader's own mark is at whatever follows."""
+
     line: int
     start: int
     end: int
@@ -50,7 +52,10 @@ class List:
 
 @dataclass(slots=True)
 class Map:
-    """`keys` are the keys as they stand in the file; `column` is where the first of them begins. `flow`: in braces."""
+    """`keys` are the keys as they stand in the file; `column` is where the first of them begins. `flow`: in braces.
+
+    Without braces it ends as a list does.
+    """
 
     line: int
     start: int
@@ -122,15 +127,16 @@ def _node(event: Any, events: Iterator[Any], depth: int) -> Node:
     if depth > _MOST_DEEP:
         raise Unreadable(f"This is nested deeper than {_MOST_DEEP} levels.", _line(event))
     start: Any = event.start_mark
+    flow = bool(event.flow_style)
     if isinstance(event, yaml.SequenceStartEvent):
         found = List(start.line + 1, start.index, start.index)
         while not isinstance(event := next(events), yaml.CollectionEndEvent):
             if len(found.items) == MOST_PEOPLE:
                 raise Unreadable(f"There are more than {MOST_PEOPLE:,} entries.", _line(event))
             found.items.append(_node(event, events, depth + 1))
-        found.end = _end(event)
+        found.end = _end(event) if flow else found.items[-1].end
         return found
-    its_map = Map(start.line + 1, start.index, start.index, start.column, bool(event.flow_style))
+    its_map = Map(start.line + 1, start.index, start.index, start.column, flow)
     while not isinstance(event := next(events), yaml.CollectionEndEvent):
         if not isinstance(event, yaml.ScalarEvent):
             raise Unreadable("A key must be plain text.", _line(event))
@@ -143,8 +149,11 @@ def _node(event: Any, events: Iterator[Any], depth: int) -> Node:
         if len(its_map.entries) == MOST_KEYS:
             raise Unreadable(f"There are more than {MOST_KEYS} keys.", key.line)
         its_map.keys[name] = key
-        its_map.entries[name] = _node(next(events), events, depth + 1)
-    its_map.end = _end(event)
+        its_map.entries[name] = value = _node(next(events), events, depth + 1)
+        # Nothing after “? key” is where the next thing begins.
+        its_map.end = value.end if value.end > value.start or value.line == key.line else key.end
+    if flow:
+        its_map.end = _end(event)
     return its_map
 
 

@@ -11,7 +11,7 @@ from memberships.domain.people import METADATA, PINS, Member, metadata_field
 from . import comparison, contents, document
 from .comparison import Comparison
 from .contents import GROUPS, Entry
-from .document import Map, Node
+from .document import Map, Node, Text
 from .dump import Writer
 from .writing import scalar
 
@@ -85,7 +85,7 @@ def _in_place(text: str, now: Comparison, key: str) -> Iterator[_Edit]:
             wanted["status"] = scalar(member.status.value)
         for name, value in wanted.items():
             if name in entry.node.entries:
-                yield _replaced(text, entry.node.entries[name], value)
+                yield _replaced(text, entry.node.keys[name], entry.node.entries[name], value)
             else:
                 yield _inserted(text, entry.node, name, value)
 
@@ -105,9 +105,15 @@ def _plain(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-def _replaced(text: str, node: Node, value: str) -> _Edit:
-    before = "" if node.start and text[node.start - 1] in " \n" else " "
-    return _Edit(node.start, max(node.start, _end(text, node)), before + value)
+def _replaced(text: str, key: Text, node: Node, value: str) -> _Edit:
+    between, end = text[key.end : node.start], max(node.start, _end(text, node))
+    if "\n" not in between:
+        before = "" if between.endswith(" ") else " "
+        return _Edit(node.start, end, before + value)
+    if between.strip() == ":":
+        return _Edit(key.end, end, f": {value}")
+    # A comment is between them. A list may begin where its key does, but not in brackets.
+    return _Edit(node.start, end, f"  {value}")
 
 
 def _inserted(text: str, its_map: Map, name: str, value: str) -> _Edit:
@@ -120,6 +126,7 @@ def _inserted(text: str, its_map: Map, name: str, value: str) -> _Edit:
 
 
 def _dropped(text: str, now: Comparison, entry: Entry) -> _Edit:
+    """The entry's own lines, with the comments on them; those on lines of their own before and after stay."""
     node = entry.node
     if node is None:
         raise CannotAdopt(f"Take {entry.who} out of the file by hand.")
@@ -131,7 +138,7 @@ def _dropped(text: str, now: Comparison, entry: Entry) -> _Edit:
 
 
 def _appended(text: str, now: Comparison, member: Member) -> _Edit:
-    """An entry more, after the last."""
+    """An entry more, right after the last line of the last: comments below are about what follows."""
     last = max((e.node for e in now.file.people if e.node), key=lambda node: node.start, default=None)
     start = text.rfind("\n", 0, last.start) + 1 if last else 0
     if last is None or text[start : last.start].strip() != "-":
@@ -163,7 +170,7 @@ def _anew(text: str, now: Comparison, key: str) -> Iterator[_Edit]:
 
 
 def _end(text: str, node: Node) -> int:
-    """Where a node really ends: white space that follows belongs to nobody."""
+    """Where a node really ends: a text over several lines takes the empty ones that follow with it."""
     return node.start + len(text[node.start : node.end].rstrip())
 
 
