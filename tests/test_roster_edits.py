@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Sequence
 
 import pytest
@@ -101,3 +103,87 @@ def test_a_list_that_another_one_replaces_leaves_the_comments_around_it(before: 
     held = member("ana", settings={group_field("sales"): before == "groups:"})
     written = after.replace("[]", "[Sales]") if before == "groups:" else after
     assert adopted(text, [held], "ana") == text.replace(before, written)
+
+
+def test_people_who_are_adopted_together_stand_in_the_order_they_were_chosen_in() -> None:
+    new = [member("dee"), member("cy"), member("eve")]
+    found = adopted(COMMENTED, [ANA, BO, *new], *(one.id for one in new))
+    assert [entry.email for entry in contents.read(found, CLOSE, registry.capabilities(CLOSE)).people] == [
+        one.email for one in (ANA, BO, *new)
+    ]
+
+
+def test_whoever_comes_and_whoever_goes_at_the_end_of_a_file_are_adopted_at_once() -> None:
+    text = "roster: 1\npeople:\n- email: ana@example.com\n- email: bo@example.com\n"
+    assert adopted(text, [ANA, member("cy")], "bo@example.com", "cy") == (
+        "roster: 1\npeople:\n- email: ana@example.com\n- email: cy@example.com  # Cy Example\n"
+    )
+    assert adopted(text.rstrip(), [ANA, BO, member("cy")], "cy") == (
+        f"{text}- email: cy@example.com  # Cy Example"
+    )
+
+
+@pytest.mark.parametrize("line_break", ["\r\n", "\r", "\n"])
+def test_lines_end_as_the_others_in_the_file_do(line_break: str) -> None:
+    text = """\
+roster: 1
+kits:
+  plain: {role: User}
+people:
+- email: ana@example.com
+  kit: plain
+- email: bo@example.com
+  role: User
+- email: gone@example.com
+  role: User
+# rails below
+"""
+    left = member("ana", role="limited")
+    changed = adopted(
+        text.replace("\n", line_break), [left, BO, member("cy")], "ana", "gone@example.com", "cy"
+    )
+    assert changed.replace(line_break, "\n").splitlines() == [
+        "roster: 1",
+        "kits:",
+        "  plain: {role: User}",
+        "people:",
+        "- email: ana@example.com",
+        "  role: Limited",
+        "  kit: plain",
+        "- email: bo@example.com",
+        "  role: User",
+        "- email: cy@example.com  # Cy Example",
+        "  role: User",
+        "# rails below",
+    ]
+    assert set(re.findall("\r\n|\r|\n", changed)) == {line_break}
+
+
+def steps(number: int) -> int:
+    """How many instructions it takes to adopt so many people, of whom a third each came, left and changed."""
+    here = [member(f"new{n}") for n in range(number)] + [
+        member(f"same{n}", role="limited") for n in range(number)
+    ]
+    text = "roster: 1\npeople:\n" + "".join(
+        f"- email: {kind}{n}@example.com\n  role: User\n" for n in range(number) for kind in ("same", "gone")
+    )
+    keys = [one.id for one in here] + [f"gone{n}@example.com" for n in range(number)]
+    taken, monitoring, tool = 0, sys.monitoring, 4
+
+    def step(*_: object) -> None:
+        nonlocal taken
+        taken += 1
+
+    monitoring.use_tool_id(tool, "steps")
+    try:
+        monitoring.register_callback(tool, monitoring.events.INSTRUCTION, step)
+        monitoring.set_events(tool, monitoring.events.INSTRUCTION)
+        adopted(text, here, *keys)
+    finally:
+        monitoring.free_tool_id(tool)
+    return taken
+
+
+def test_adopting_twice_as_many_people_takes_twice_as_much_and_not_four_times() -> None:
+    steps(2)
+    assert steps(40) < 2.2 * steps(20)

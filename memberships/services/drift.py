@@ -299,9 +299,10 @@ def revert(connection: Connection, keys: Collection[str], **note: Unpack[Note]) 
     Those it doesn't name leave where it says so; elsewhere they are blocked, with the reason.
     """
     file, compared = _compared(connection, keys)
-    wanted = [wish for wish in file_plans.wishes(compared) if (wish.member_id or wish.email) in keys]
+    meant = set(keys)
+    wanted = [wish for wish in file_plans.wishes(compared) if (wish.member_id or wish.email) in meant]
     leaving = {wish.member_id for wish in wanted if wish.member_id}
-    reported = [m for m in compared.absent if m.id in keys and m.id not in leaving]
+    reported = [m for m in compared.absent if m.id in meant and m.id not in leaving]
     if not wanted:
         raise NothingLeft(_ONLY_REPORTED if reported else "They are as the file says by now.")
     compared = replace(compared, unchanged=0)
@@ -335,18 +336,19 @@ def _compared(connection: Connection, keys: Collection[str]) -> tuple[RosterFile
     if file is None:
         raise NoFile
     said = comparison.read(organization, file.text)
-    known = {m.email for m in organization.members.filter(remote_id__in=keys)}
-    of_them = [e for e in said.people if e.email in known.union(keys) or e.member_id in keys]
+    meant = set(keys)
+    emails = meant | {m.email for m in organization.members.filter(remote_id__in=meant)}
+    of_them = [e for e in said.people if e.email in emails or e.member_id in meant]
     return file, comparison.compare(connection, said, closely=of_them)
 
 
 def _forget(organization: Organization, file: RosterFile, keys: Collection[str]) -> None:
     """These differ no more: what was found of the others stands."""
     watch = watch_of(organization)
-    kept = dict(watch.found)
+    kept, meant = dict(watch.found), set(keys)
     rows = kept.get("rows", [])
-    kept["rows"] = [row for row in rows if (row["member_id"] or row["email"] or row["name"]) not in keys]
-    kept["absent"] = [one for one in kept.get("absent", ()) if one[0] not in keys]
+    kept["rows"] = [row for row in rows if (row["member_id"] or row["email"] or row["name"]) not in meant]
+    kept["absent"] = [one for one in kept.get("absent", ()) if one[0] not in meant]
     left = {row["member_id"] or row["email"] or row["name"] for row in kept["rows"]}
     many = len(left) + len(kept["absent"])
     with transaction.atomic():
