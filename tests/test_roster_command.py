@@ -205,6 +205,12 @@ def test_with_prune_they_are_deactivated(dumped: Path, world: World, northwind: 
     assert "Plan: 1 to deactivate, 59 unchanged." in printed
 
 
+def test_with_prune_and_nobody_in_it_nobody_leaves(dumped: Path) -> None:
+    dumped.write_text("roster: 1\nprune: true\npeople: []\n")
+    refused("plan", str(dumped))
+    assert not Plan.objects.exists()
+
+
 # Kits and rails
 
 

@@ -163,6 +163,14 @@ def test_any_other_yaml_is_read_or_told_with_its_lines(found: dict[str, object])
     assert all(fault.reason.endswith(".") and fault.line for fault in file.faults)
 
 
+@pytest.mark.parametrize("people", ["", "people:\n", "people: null\n", "people: []\n", "people: [\n]\n"])
+def test_a_file_without_people_is_at_fault_and_does_not_ask_everybody_to_leave(people: str) -> None:
+    file = contents.read(f"roster: 1\nprune: true\n{people}", "close", CLOSE)
+    assert [fault.reason for fault in file.faults] == [
+        "There are no people in it: “people” is missing or empty."
+    ]
+
+
 # Names
 
 

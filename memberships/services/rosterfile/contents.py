@@ -151,7 +151,7 @@ class _Reader:
         return found
 
     def people(self, node: Node | None, kits: Mapping[str, Map], root: Map) -> tuple[Entry, ...]:
-        if node is None or _is_empty(node):
+        if node is None or _is_empty(node) or (isinstance(node, List) and not node.items):
             self.fault(
                 node.line if node else root.line, "There are no people in it: “people” is missing or empty."
             )
