@@ -257,7 +257,8 @@ def test_nothing_ticked_is_said_and_nothing_made(admin: Client, demoted: dict[st
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [
-        (b"roster: 1\npeople: []\n" + b"# x\n" * 1_400_000, "larger than 5 MB"),
+        (b"roster: 1\npeople: []\n" + b"# x\n" * 1_400_000, "The file has 5.6 MB; 5 MB is the most."),
+        (b"roster: 1\npeople: []\n" + b"# x\n" * 1_700_000, "The file has 6.8 MB; 5 MB is the most."),
         (b"\xff\xfer\x00o\x00", "UTF-16"),
         (b"\x89PNG\r\n\x1a\n\x00\x00", "not UTF-8"),
         (b"a: &a [x]\nb: [*a, *a]\n", "“&a” is not allowed"),

@@ -211,8 +211,8 @@ def test_two_roles_of_one_name_are_told_apart_by_id(admin, connection, world, no
         ("sep=\n\nemail,role\n", "The file needs a column “id” or “email”"),
         ("id,Role,role_id\n", "Two columns say the same: “Role” and “role_id”. Keep one."),
         (b"PK\x03\x04 and so on", "This is a workbook or an archive, not a CSV file."),
-        (b"x" * (MOST_BYTES + 1), "The file has 5.0 MB; 5 MB is the most."),
-        (b"x" * (2 * MOST_BYTES), "The file has 10.0 MB; 5 MB is the most."),
+        (b"x" * (MOST_BYTES + 1), "The file has 5.0 MB; 5 MB is the most. Split it."),
+        (b"x" * (2 * MOST_BYTES), "The file has 10.0 MB; 5 MB is the most. Split it."),
     ],
 )
 def test_a_file_that_can_not_be_used_says_so_beside_its_field(data, sentence, admin, close):

@@ -114,7 +114,7 @@ def read(data: bytes, is_heading: Callable[[str], bool]) -> Sheet:
 
 def _check_kind(data: bytes) -> None:
     if len(data) > MOST_BYTES:
-        raise Unreadable(too_large(len(data)))
+        raise Unreadable(f"{too_large(len(data))} Split it.")
     for start, what in _WORKBOOKS.items():
         if data.startswith(start):
             raise Unreadable(f"This is {what}, not a CSV file. Save it as CSV in your spreadsheet first.")
@@ -124,7 +124,7 @@ def _check_kind(data: bytes) -> None:
 
 def too_large(size: int) -> str:
     """Why a file of so many bytes is refused."""
-    return f"The file has {size / 1_000_000:,.1f} MB; {MOST_BYTES // 1_000_000} MB is the most. Split it."
+    return f"The file has {size / 1_000_000:,.1f} MB; {MOST_BYTES // 1_000_000} MB is the most."
 
 
 def _decoded(data: bytes) -> tuple[str, str, tuple[str, ...]]:

@@ -7,12 +7,14 @@ from typing import Any
 
 from django import forms
 
+from .files import SmallFile
+
 _EVERY = {1: "Every hour", 24: "Every day", 168: "Every week"}
 _MISSING = "Choose a file."
 
 
 class RosterFileForm(forms.Form):
-    file = forms.FileField(
+    file = SmallFile(
         label="Roster file",
         help_text="A YAML file of at most 5 MB. It is compared at once; nothing is changed.",
         error_messages={
