@@ -235,6 +235,25 @@ def test_somebody_who_is_not_in_the_file_can_be_adopted_and_leaves_where_it_says
     assert "Nobody differs" in check(admin, queue).text
 
 
+def test_whoever_would_leave_but_for_a_line_that_can_not_be_used_is_told_so(
+    admin: Client, kept: str, world: World, northwind: str, queue: list
+) -> None:
+    first, second = people(world, northwind, world.role_id(northwind, "User"), 2)
+    gone, changed = (world.membership(pk)["email"] for pk in (first, second))
+    text = "  - email: ".join(entry for entry in kept.split("  - email: ") if not entry.startswith(gone))
+    upload(admin, text.replace("roster: 1\n", "roster: 1\nprune: true\nunknown: x\n", 1), queue)
+    page = Page.visit(admin, "/drift/")
+    after = tick(page, "Revert to the file", label_of(page))
+    assert "as long as lines of it can't be used: correct those first." in after.text
+    world.set_role(second, world.role_id(northwind, "Restricted User"))
+    page = check(admin, queue)
+    review = tick(page, "Revert to the file", *page.ticks())
+    assert review.heading == "Review"
+    assert changed in review.text
+    assert "as long as lines of it can't be used" in review.text
+    assert "with “prune: true” in it" not in review.text
+
+
 def test_somebody_deactivated_outside_is_adopted_with_the_status_alone(
     admin: Client, kept: str, connection: Connection, world: World, northwind: str, queue: list
 ) -> None:

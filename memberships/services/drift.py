@@ -291,6 +291,10 @@ def _person_pk(connection: Connection) -> int | None:
 # Going on from there
 
 _ONLY_REPORTED = "Who isn't in the file is only reported: with “prune: true” in it, they would leave."
+_PRUNES_LATER = (
+    "Who isn't in the file would leave by “prune: true”, but not as long as lines of it can't be used: "
+    "correct those first."
+)
 
 
 def revert(connection: Connection, keys: Collection[str], **note: Unpack[Note]) -> Plan:
@@ -303,11 +307,12 @@ def revert(connection: Connection, keys: Collection[str], **note: Unpack[Note]) 
     wanted = [wish for wish in file_plans.wishes(compared) if (wish.member_id or wish.email) in meant]
     leaving = {wish.member_id for wish in wanted if wish.member_id}
     reported = [m for m in compared.absent if m.id in meant and m.id not in leaving]
+    why_not = _PRUNES_LATER if compared.file.prune else _ONLY_REPORTED
     if not wanted:
-        raise NothingLeft(_ONLY_REPORTED if reported else "They are as the file says by now.")
+        raise NothingLeft(why_not if reported else "They are as the file says by now.")
     compared = replace(compared, unchanged=0)
     source = f"the roster file, {file}"
-    faults = [Fault(0, m.name or m.email, _ONLY_REPORTED) for m in reported]
+    faults = [Fault(0, m.name or m.email, why_not) for m in reported]
     return file_plans.plan(
         connection, compared, wanted, source=source, kind=Plan.Kind.DRIFT, faults=faults, **note
     )
