@@ -352,22 +352,14 @@ def _whom(its_plan: Plan) -> str:
 
 def _button(its_plan: Plan, number: int) -> str:
     if its_plan.kind == Plan.Kind.INVITE:
-        return _invite_button(its_plan)
+        return f"Send {wording.invitations(number)}"
     if its_plan.kind == Plan.Kind.RESEND:
         return f"Send {wording.invitations(number)} again"
-    if plans.only_members(its_plan):
-        return f"Apply to {wording.members(number)}"
-    return "Apply" if number == 1 else f"Apply {wording.changes(number)}"
-
-
-def _invite_button(its_plan: Plan) -> str:
-    """Whoever is reactivated is sent no invitation."""
     will = plans.rows(its_plan, Verdict.WILL)
-    back = plans.people(will.filter(action=Action.REACTIVATE))
-    invited = plans.people(will.filter(action=Action.INVITE))
-    if back and invited:
-        return f"Send {wording.invitations(invited)} and reactivate {wording.people(back)}"
-    return f"Apply to {wording.members(back)}" if back else f"Send {wording.invitations(invited)}"
+    # What somebody hands over is theirs.
+    if not will.exclude(kind__in=(Kind.MEMBER, *WORK)).exists():
+        return f"Apply to {wording.members(plans.people(will))}"
+    return "Apply" if number == 1 else f"Apply {wording.changes(number)}"
 
 
 def _back(its_plan: Plan, *, sent: bool = False) -> tuple[str, str]:
