@@ -331,6 +331,7 @@ def adopt(connection: Connection, keys: Sequence[str]) -> RosterFile:
     count = "1 person" if len(keys) == 1 else f"{len(keys):,} people"
     kept = _keep(connection, text, RosterFile.Origin.ADOPTED, f"What is true of {count}")
     _forget(organization, kept, keys)
+    start(connection)
     return kept
 
 

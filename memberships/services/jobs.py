@@ -17,10 +17,10 @@ from django.utils import timezone
 
 from memberships.domain.items import Kind
 from memberships.domain.plan import Action, Verdict
-from memberships.models import Connection, Job, Organization, Outcome, scope
+from memberships.models import Connection, Job, Organization, Outcome, Plan, scope
 from memberships.providers.errors import Disconnected, RateLimited, Refused, Unavailable
 
-from . import context, metrics, neighbours, roster
+from . import context, drift, metrics, neighbours, roster
 from .connections import open_jobs
 from .lease import Lease, LeaseLost
 from .run import STOPPED, Later, Run
@@ -94,6 +94,7 @@ def _run(job: Job, watch: Callable[[], object]) -> None:
         return
     lease.release()
     _refresh_after(job)
+    _compare_after(job)
     _offer_next(job.organization)
 
 
@@ -151,6 +152,16 @@ def _refresh_after(job: Job) -> None:
             roster.refresh(job.connection)
         else:
             roster.refresh_roster.enqueue(job.connection_id)
+
+
+def _compare_after(job: Job) -> None:
+    """Whoever was made as the roster file says is no difference any more."""
+    if (
+        job.plan.kind == Plan.Kind.DRIFT
+        and not job.by_key
+        and Job.objects.filter(pk=job.pk, state=Job.State.FINISHED).exists()
+    ):
+        drift.start(job.connection)
 
 
 def _park(job: Job, lease: Lease, state: Job.State, note: str, not_before: datetime | None = None) -> None:
