@@ -30,7 +30,7 @@ _AXE_COLOURS = _AXE | {"runOnly": {"type": "rule", "values": ["color-contrast", 
 _WIDE: ViewportSize = {"width": 1280, "height": 800}
 _NARROW: ViewportSize = {"width": 320, "height": 640}
 # Playwright's own 5 s are few for a machine that does other work; what comes, comes as soon as before.
-expect.set_options()
+expect.set_options(timeout=15_000)
 
 
 @pytest.fixture(scope="session")

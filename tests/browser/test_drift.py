@@ -46,7 +46,7 @@ def test_what_differs_is_shown_when_the_worker_has_looked_and_goes_either_way(
     expect(rows).to_have_count(3)
     rows.nth(1).get_by_role("checkbox").check()
     page.get_by_role("button", name="Adopt into the file").click()
-    expect(page.get_by_text("Version 2 of the file says now what is true of them.")).to_be_visible()
+    expect(page.get_by_text("Version 2 of the file says what is true of these people now.")).to_be_visible()
     expect(page.get_by_role("navigation", name="Main").get_by_role("link", name="Drift")).to_contain_text("1")
     page.get_by_role("table", name="Differences").get_by_role("checkbox").check()
     page.get_by_role("button", name="Revert to the file").click()
@@ -54,8 +54,29 @@ def test_what_differs_is_shown_when_the_worker_has_looked_and_goes_either_way(
     apply(page)
     wait_for_receipt(page)
     page.goto("/drift/")
-    page.get_by_role("button", name="Check now").click()
+    # Nobody asks: it is compared again once the job is over.
     expect(page.get_by_role("heading", name="Nobody else differs")).to_be_visible()
+
+
+def test_a_tick_stays_with_whom_it_was_given_when_others_differ_no_more(
+    page: Page, company: Company, tmp_path: Path
+) -> None:
+    signed_in(page, company)
+    page.goto("/drift/")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download one of everybody as they are now").click()
+    text = Path(download.value.path()).read_text()
+    keep(page, text.replace("role: User", "role: Restricted User", 3), tmp_path)
+    expect(page.get_by_role("heading", name="Differences")).to_be_visible()
+    boxes = page.get_by_role("table", name="Differences").get_by_role("checkbox")
+    first, _, third = [box.get_attribute("aria-label") for box in boxes.all()]
+    (person,) = company.people(email=(first or "").rpartition(", ")[2])
+    company.world.set_role(person["id"], "restricteduser")
+    page.get_by_role("button", name="Check now").click()
+    page.get_by_role("checkbox", name=third, exact=True).check()
+    expect(boxes).to_have_count(2)
+    expect(page.get_by_role("checkbox", name=third, exact=True)).to_be_checked()
+    expect(page.locator("input[name=key]:checked")).to_have_count(1)
 
 
 def test_a_file_that_is_none_says_so_beside_the_field(
