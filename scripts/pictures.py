@@ -28,7 +28,7 @@ from scripts import png
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURES = ROOT / "docs" / "pictures"
-MADE_OF = PICTURES / "made-of.txt"
+MADE_OF = ROOT / "scripts" / "pictures.sha256"
 """What the pages looked like when all pictures were taken, as a hash: a test asks for new ones when it has changed."""
 WIDTH, HEIGHT = 1120, 720
 CHROMIUM = os.environ.get("ROSTER_CHROMIUM") or next(
